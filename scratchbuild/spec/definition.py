@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class Definition:
     directories: tuple[Directory, ...] = ()
     symlinks: tuple[Symlink, ...] = ()
     libraries: tuple[Library, ...] = ()
-    layout: Literal["host"] | str = "host"
+    layout: str = "host"
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     entrypoint: tuple[str, ...] | None = None

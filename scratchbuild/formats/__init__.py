@@ -1,0 +1,1 @@
+"""How an image is handed over: each format is functions over what `scratchbuild.image` describes."""

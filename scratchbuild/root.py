@@ -163,6 +163,11 @@ class Root:
             self._witness.saw(host)
         return self._status[path]
 
+    def text(self, path: str) -> str:
+        """Return what the symbolic link at `path` says; its parents must hold no links."""
+        self.lstat(path)
+        return self._text[path]
+
     def resolve(self, path: str, *, follow: bool = True) -> Resolved:
         """Follow all links of the absolute `path`, inside the root; the last component's only if `follow`.
 

@@ -1,0 +1,1 @@
+"""From a definition and this machine's files to the image's entries, each with its reason."""

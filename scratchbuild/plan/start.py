@@ -1,0 +1,97 @@
+"""How the image starts: its entrypoint, found as an engine would find it, and its user."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from scratchbuild.errors import ScratchbuildError, raise_all
+from scratchbuild.plan.accounts import GROUP, PASSWD, check_user
+from scratchbuild.plan.tree import Tree
+from scratchbuild.root import normal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from scratchbuild.rootfs import Entry
+    from scratchbuild.spec import Definition
+
+# What engines use for an image whose config has no PATH (moby, oci.DefaultPathEnv).
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ANY_EXECUTE = 0o111
+
+
+def entrypoint(definition: Definition) -> tuple[str, ...]:
+    """Return the argument vector that the config gets: the definition's own, or the first binary."""
+    if definition.entrypoint is not None:
+        return definition.entrypoint
+    if not definition.binaries:
+        return ()
+    first = definition.binaries[0]
+    return (first.target or normal(first.source),)
+
+
+def check(definition: Definition, entries: Sequence[Entry], content: Callable[[str], bytes]) -> None:
+    """Check that the image's program and user are in it. `content` gives a file's bytes by its path in the image.
+
+    Raises ScratchbuildError, for all that is wrong at once.
+    """
+    errors: list[ScratchbuildError] = []
+    tree = Tree(entries)
+    given = definition.entrypoint is not None
+    vector = entrypoint(definition)
+    key = "entrypoint" if given or vector else "cmd"
+    program = next(iter(vector or definition.cmd), None)
+    try:
+        if program is None:
+            raise ScratchbuildError(  # noqa: TRY301
+                "the image has nothing to run", mend='Name a program: entrypoint = ["/path/in/image"].'
+            )
+        _check_program(program, tree, entries, dict(definition.env).get("PATH", DEFAULT_PATH), definition.workdir)
+    except ScratchbuildError as error:
+        errors.append(error.at(f"{definition.path}: {key}"))
+    try:
+        passwd, group = (content(path) if tree.find(path) else None for path in (PASSWD, GROUP))
+        check_user(definition.user, passwd, group)
+    except ScratchbuildError as error:
+        error.where = f"{definition.path}: user"
+        errors.append(error)
+    raise_all(errors)
+
+
+def _check_program(program: str, tree: Tree, entries: Sequence[Entry], search: str, workdir: str) -> None:
+    if "/" in program:
+        path = program if program.startswith("/") else f"{workdir}/{program}"
+        _check_executable(path, tree, entries)
+        return
+    for folder in search.split(":"):
+        path = f"{folder or workdir}/{program}"
+        found = tree.find(path)
+        if found is not None and found.kind == "file" and found.mode & ANY_EXECUTE:
+            return
+    raise ScratchbuildError(
+        f"{program!r} is not in the image's PATH ({search})", mend=_similar(program, entries) or "Write its whole path."
+    )
+
+
+def _check_executable(path: str, tree: Tree, entries: Sequence[Entry]) -> None:
+    found = tree.find(path)
+    if found is None:
+        raise ScratchbuildError(
+            f"{path!r} is not in the image", mend=_similar(path, entries) or "Add it to binaries, or name another."
+        )
+    if found.kind == "directory":
+        raise ScratchbuildError(f"{path!r} is a directory", mend="Name a program in it.")
+    if not found.mode & ANY_EXECUTE:
+        raise ScratchbuildError(
+            f"{path!r} is not executable: its mode is {found.mode:04o}",
+            mend='Give it mode = "0755" where the definition packs it.',
+        )
+
+
+def _similar(path: str, entries: Sequence[Entry]) -> str:
+    programs = [entry.path for entry in entries if entry.kind in {"file", "hardlink", "symlink"}]
+    name = path.rsplit("/", 1)[-1]
+    same = [program for program in programs if program.rsplit("/", 1)[-1] == name]
+    near = same or difflib.get_close_matches(path, programs, n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else ""

@@ -1,0 +1,145 @@
+"""What one run of a stage read and made, noted while it happens."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from scratchbuild import files
+from scratchbuild.errors import ScratchbuildError, from_os_error
+from scratchbuild.root import Root, kind_of, stat_key
+from scratchbuild.state.imprint import (
+    Imprint,
+    Imprints,
+    capability,
+    file_text,
+    hash_descriptor,
+    names_text,
+    settled,
+)
+
+
+class Record:
+    """Notes of one run: `read` and `made` by path on this machine. It is the witness of the roots that it gives out.
+
+    What is noted of a file is the hash of the bytes that were used, not of what lies there afterwards: a source that
+    changes meanwhile leaves a note that does not fit it, and the next run sees that.
+    """
+
+    def __init__(self, imprints: Imprints) -> None:
+        self.imprints = imprints
+        self.reads: dict[str, Imprint] = {}
+        self.makes: dict[str, Imprint] = {}
+        self.notes: list[str] = []
+        self.read_bytes = 0
+        self.written_bytes = 0
+
+    def root(self, base: str = "/") -> Root:
+        """Return a root whose every look is noted here."""
+        return Root(base, self)
+
+    # What roots tell (root.Witness).
+
+    def saw(self, path: str) -> None:
+        """Note that `path` is absent, a directory, or where it points; of a file, only that it is there is not noted.
+
+        A file that is merely there is noted when it is opened or copied.
+        """
+        if path in self.reads:
+            return
+        try:
+            self.reads[path] = Imprint("link " + os.readlink(path))
+        except FileNotFoundError:
+            self.reads[path] = Imprint("absent")
+        except OSError:
+            if os.path.isdir(path):
+                self.reads[path] = Imprint("directory")
+            elif not os.path.lexists(path):
+                self.reads[path] = Imprint("absent")
+
+    def read(self, path: str, descriptor: int, status: os.stat_result) -> None:
+        """Note all bytes of an open file."""
+        self.reads[path] = self._hashed(path, descriptor, status)
+
+    def listed(self, path: str, names: list[str], status: os.stat_result) -> None:
+        """Note the names in a directory."""
+        self.reads[path + "/"] = Imprint(names_text(status.st_mode, names), settled(status))
+
+    # What stages do.
+
+    def contents(self, path: str) -> bytes:
+        """Return all bytes of a file that an earlier stage or a person made. Raises ScratchbuildError."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                self.read(path, descriptor, os.fstat(descriptor))
+                with os.fdopen(os.dup(descriptor), "rb") as file:
+                    return file.read()
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise from_os_error(error, f"read {path}") from error
+
+    def depend(self, path: str) -> None:
+        """Note `path` as it is now, links not followed, for a stage that is about to read it."""
+        self.reads[path] = self.imprints.of(path)
+
+    def copy(self, source: str, target: str, mode: int) -> None:
+        """Copy the regular file `source` to `target`, in one step; both are noted. Raises ScratchbuildError.
+
+        The copy never shares an inode with its source.
+        """
+        try:
+            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            raise from_os_error(error, f"read {source}") from error
+        try:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                message = f"cannot copy {source}: it is {kind_of(before.st_mode)}"
+                raise ScratchbuildError(message)
+            size, fingerprint = files.copy(descriptor, target, mode)
+            changed = stat_key(os.fstat(descriptor)) != stat_key(before)
+            text = file_text(before.st_mode, size, fingerprint, capability(descriptor))
+            self.reads[source] = Imprint(text, None if changed else settled(before))
+            self.imprints.remember(source, self.reads[source])
+            self._made(target, file_text(mode, size, fingerprint, b""))
+            self.read_bytes += size
+            self.written_bytes += size
+        except OSError as error:
+            raise from_os_error(error, f"copy {source} to {target}") from error
+        finally:
+            os.close(descriptor)
+        if changed:
+            message = f"{source} changed while it was being copied"
+            raise ScratchbuildError(message, mend="Build again when nothing writes to it.")
+
+    def write(self, target: str, data: bytes, mode: int = 0o644) -> None:
+        """Make `target` hold `data`, in one step. Raises ScratchbuildError."""
+        try:
+            files.write(target, data, mode)
+        except OSError as error:
+            raise from_os_error(error, f"write {target}") from error
+        self.written_bytes += len(data)
+        self.take(target)
+
+    def take(self, target: str) -> None:
+        """Note a target that was just made, as it is now."""
+        self.makes[target] = self.imprints.of(target)
+
+    def note(self, text: str) -> None:
+        """Tell the person who builds something that is no error."""
+        self.notes.append(text)
+
+    def _made(self, target: str, text: str) -> None:
+        self.makes[target] = Imprint(text, settled(os.lstat(target)))
+        self.imprints.remember(target, self.makes[target])
+
+    def _hashed(self, path: str, descriptor: int, status: os.stat_result) -> Imprint:
+        size, fingerprint = hash_descriptor(descriptor)
+        self.read_bytes += size
+        same = stat_key(os.fstat(descriptor)) == stat_key(status)
+        text = file_text(status.st_mode, size, fingerprint, capability(descriptor))
+        imprint = Imprint(text, settled(status) if same else None)
+        self.imprints.remember(path, imprint)
+        return imprint

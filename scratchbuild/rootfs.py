@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from scratchbuild import files
 from scratchbuild.errors import ScratchbuildError, from_os_error
@@ -79,7 +79,7 @@ def dump(entries: Iterable[Entry], **facts: object) -> bytes:
 
 def _encodable(entry: Entry) -> bool:
     try:
-        "".join([entry.path, entry.link, entry.source]).encode()
+        f"{entry.path}{entry.link}{entry.source}".encode()
     except UnicodeEncodeError:
         return False
     return True
@@ -93,22 +93,18 @@ def load(document: bytes) -> tuple[list[Entry], dict[str, object]]:
     try:
         facts = json.loads(document)
         items = facts.pop("entries")
-        entries = [
-            Entry(
-                **{
-                    name: bytes.fromhex(value)
-                    if name in {"content", "capability"}
-                    else int(value, 8)
-                    if name == "mode"
-                    else value
-                    for name, value in item.items()
-                }
-            )
-            for item in items
-        ]
+        entries = [_entry(item) for item in items]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ScratchbuildError("this is no list of entries", mend="Build again.") from error
     return entries, facts
+
+
+def _entry(item: dict[str, Any]) -> Entry:
+    item["mode"] = int(item["mode"], 8)
+    for name in ("content", "capability"):
+        if name in item:
+            item[name] = bytes.fromhex(item[name])
+    return Entry(**item)
 
 
 class Maker(Protocol):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scratchbuild.spec import Definition
     from scratchbuild.spec.definition import Owner
 
-PASSWD = "/etc/passwd"
+PASSWD = "/etc/passwd"  # noqa: S105  # a file
 GROUP = "/etc/group"
 
 

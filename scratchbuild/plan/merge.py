@@ -1,4 +1,4 @@
-"""One entry for each path of the image: what several entries agree on is kept once, what they disagree on is an error."""
+"""One entry for each path of the image: where several agree one is kept, where they disagree it is an error."""
 
 from __future__ import annotations
 

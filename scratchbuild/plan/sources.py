@@ -54,8 +54,10 @@ def files(definition: Definition, places: Places, root: Root) -> list[Entry]:
         where = f"{definition.path}: {file.key}"
         try:
             owner = identity(file.owner, definition, f"{where}.owner")
-            for entry in _file(file, places, root):
-                entries.append(entry if entry.kind == "symlink" else entry._replace(uid=owner[0], gid=owner[1]))
+            entries.extend(
+                entry if entry.kind == "symlink" else entry._replace(uid=owner[0], gid=owner[1])
+                for entry in _file(file, places, root)
+            )
         except ScratchbuildError as error:
             errors.append(error.at(where))
     raise_all(errors)

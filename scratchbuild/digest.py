@@ -36,6 +36,16 @@ def parse(text: str) -> str:
     return text
 
 
+def checksum_line(digest: str, name: str) -> bytes:
+    """Return the line that sha256sum(1) would write of the file `name`, which `sha256sum --check` understands."""
+    return f"{digest.removeprefix('sha256:')}  {name}\n".encode()
+
+
+def from_checksum_line(line: bytes) -> str:
+    """Return the digest in a line of sha256sum(1). Raises ScratchbuildError."""
+    return parse("sha256:" + line.decode("ascii", "replace").partition(" ")[0])
+
+
 def fingerprint(data: bytes | memoryview | mmap.mmap) -> str:
     """Return the XXH3-128 of `data`, 32 hexadecimal digits: change detection only, never an identity."""
     return xxhash.xxh3_128_hexdigest(data)

@@ -22,6 +22,11 @@ class Lock:
         self._descriptor = -1
 
     @property
+    def path(self) -> str:
+        """The file that is locked."""
+        return os.path.join(self.folder, NAME)
+
+    @property
     def held(self) -> bool:
         """Whether this process has the lock."""
         return self._descriptor >= 0
@@ -30,10 +35,9 @@ class Lock:
         """Take the lock; when somebody else has it, call `waiting` once and wait. Raises ScratchbuildError."""
         if self.held:
             return
-        path = os.path.join(self.folder, NAME)
         try:
             os.makedirs(self.folder, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             mend = "Choose another folder with cache=DIR, or make this one writable."
             raise from_os_error(error, f"write in the cache {self.folder}", mend=mend) from error

@@ -84,6 +84,13 @@ class Record:
         """Note `path` as it is now, links not followed, for a stage that is about to read it."""
         self.reads[path] = self.imprints.of(path)
 
+    def confirm(self) -> None:
+        """Check that what was noted is still so. Raises ScratchbuildError when something changed meanwhile."""
+        for path, imprint in self.reads.items():
+            if self.imprints.of(path, imprint).text != imprint.text:
+                message = f"{path} changed while it was being packed"
+                raise ScratchbuildError(message, mend="Build again when nothing writes to it.")
+
     def copy(self, source: str, target: str, mode: int) -> None:
         """Copy the regular file `source` to `target`, in one step; both are noted. Raises ScratchbuildError.
 

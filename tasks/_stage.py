@@ -1,0 +1,260 @@
+"""A stage of an image as a doit task. The only place where a task dictionary of a stage is made.
+
+doit orders the stages by their files; a stage's seal decides whether it runs (docs/architecture.md, "Seals").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import os
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import xxhash
+from doit.exceptions import TaskFailed
+
+import scratchbuild
+from scratchbuild import files
+from scratchbuild.errors import ScratchbuildError, from_os_error
+from scratchbuild.state import seal
+from scratchbuild.state.record import Record
+from scratchbuild.tasks import _project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from scratchbuild.tasks._project import Image
+
+SEALS = ".seals"
+# Beside the seals: the path of the definition that the image was built from.
+DEFINITION = "definition"
+# What an image's folder holds, besides the files that carry the image's or the layer's name.
+NAMES = ("rootfs.json", "binaries.json", "libraries.json", "config.json", "manifest.json", "load.json")
+# The rooms whose code does not reach any byte of an image.
+_SILENT = frozenset({"report", "engines"})
+
+
+class Stage(NamedTuple):
+    """One stage of one image.
+
+    `reads` and `makes` are doit's file_dep and targets; `uses` what else decides what is made, by the name that a
+    person knows it under (definition keys); `make` does the work, and tells the record what it reads and makes.
+    `still` is asked, when the seal holds, whether what was made is still there where no file tells.
+    """
+
+    image: Image
+    name: str
+    make: Callable[[Image, Record], None]
+    reads: Sequence[str] = ()
+    makes: Sequence[str] = ()
+    uses: Mapping[str, object] = {}
+    still: Callable[[Image], str] | None = None
+    always: bool = False
+
+    @property
+    def label(self) -> str:
+        """doit's name of the task."""
+        return f"{self.name}:{self.image.name}"
+
+    @property
+    def seal(self) -> str:
+        """The file that holds the stage's seal."""
+        return self.image.file(f"{SEALS}/{self.name}.json")
+
+
+class Outcome:
+    """What became of a stage in this run, for the reporter."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.reason = ""
+        self.seconds = 0.0
+        self.ran = False
+        self.fresh = False
+        self.error: ScratchbuildError | None = None
+        self.notes: list[str] = []
+        self.shown: list[str] = []
+
+
+# Every stage's outcome, by its doit name.
+outcomes: dict[str, Outcome] = {}
+
+
+def each(stage_of: Callable[[Image], Stage], title: str) -> Iterator[dict[str, Any]]:
+    """Yield doit's dictionaries for one stage of every image; `title` is the group's help text."""
+    yield {"name": None, "doc": title}
+    for image in _project.current().images:
+        yield _task(stage_of, image, title)
+
+
+def _task(stage_of: Callable[[Image], Stage], image: Image, title: str) -> dict[str, Any]:
+    stage = stage_of(image) if image.definition else _broken(stage_of, image)
+    outcome = outcomes[stage.label] = Outcome(stage)
+    return {
+        "name": image.name,
+        "doc": title,
+        "actions": [Action(outcome)],
+        "file_dep": [*dict.fromkeys(spelled(path) for path in stage.reads)],
+        "targets": [spelled(path) for path in stage.makes],
+        # An image whose definition is wrong has one failing task, and the others only wait for it.
+        "task_dep": ["_cache"] if image.definition or stage.name == "rootfs" else [f"rootfs:{image.name}"],
+        "uptodate": [Freshness(outcome)],
+        "clean": True,
+        "io": {"capture": False},
+    }
+
+
+def _broken(stage_of: Callable[[Image], Stage], image: Image) -> Stage:
+    """Return the stage of an image whose definition cannot be read: it fails and says so."""
+    name = stage_of.__module__.rpartition(".")[2]
+
+    def make(image: Image, _: Record) -> None:
+        _ = image.defined
+
+    return Stage(image, name, make, reads=[image.path], always=True)
+
+
+def spelled(path: str) -> str:
+    """Return the path as doit's files are usually written: relative to dodo.py's folder if it is below it.
+
+    doit ties tasks by the exact text of their files: a compile task's target `build/hello` meets its reader this way.
+    """
+    here = os.getcwd() + "/"
+    return path.removeprefix(here) if path.startswith(here) else path
+
+
+class Freshness:
+    """doit's `uptodate`: whether the stage's seal holds. `doit info` shows its text as the reason."""
+
+    # Without one, doit has inspect work it out for every stage of every run.
+    __signature__ = inspect.Signature()
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def __call__(self) -> bool:
+        """Return whether the stage need not run."""
+        stage = self._outcome.stage
+        if stage.always:
+            return False
+        verdict = seal.check(stage.seal, used(stage), _project.current().imprints)
+        reason = verdict.reason
+        if verdict.fresh and stage.still:
+            reason = stage.still(stage.image)
+        self._outcome.reason = reason
+        self._outcome.fresh = not reason
+        return not reason
+
+    def __repr__(self) -> str:
+        return self._outcome.reason or "fresh"
+
+
+class Action:
+    """doit's action: makes a stage's targets, and seals them."""
+
+    __signature__ = inspect.Signature()
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def __call__(self) -> TaskFailed | None:
+        """Run the stage; return the failure that doit is told of, or None."""
+        outcome = self._outcome
+        outcome.ran = True
+        start = time.monotonic()
+        try:
+            run(outcome)
+        except ScratchbuildError as error:
+            outcome.error = error.at(_project.shown(outcome.stage.image.path))
+        except MemoryError:
+            outcome.error = ScratchbuildError("there is not enough memory", where=outcome.stage.label)
+        except OSError as error:
+            outcome.error = from_os_error(error, f"make {outcome.stage.label}", where=error.filename or "")
+        finally:
+            outcome.seconds = time.monotonic() - start
+        return TaskFailed(str(outcome.error)) if outcome.error else None
+
+    def __repr__(self) -> str:
+        return f"make {self._outcome.stage.label}"
+
+
+def run(outcome: Outcome) -> None:
+    """Make a stage's targets and its seal; without the seal nobody trusts what is there."""
+    stage = outcome.stage
+    project = _project.current()
+    take_lock()
+    start = time.monotonic()
+    before = seal.load(stage.seal)
+    os.makedirs(os.path.dirname(stage.seal), exist_ok=True)
+    files.remove(stage.seal)
+    origin = os.path.join(os.path.dirname(stage.seal), DEFINITION)
+    if not os.path.exists(origin):
+        files.write(origin, os.fsencode(stage.image.path))
+    record = Record(project.imprints)
+    try:
+        stage.make(stage.image, record)
+    finally:
+        outcome.notes = record.notes
+    if before is not None:
+        remove_stale(stage.image, [path for path in before.made if path not in record.makes])
+    seal.save(stage.seal, seal.of(record, used(stage), time.monotonic() - start))
+
+
+def remove_stale(image: Image, paths: Sequence[str]) -> None:
+    """Remove what a stage made before and no longer makes; folders only once they are empty."""
+    for path in sorted(paths, reverse=True):
+        if not path.startswith(image.folder + "/"):
+            continue
+        if os.path.isdir(path) and not os.path.islink(path):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+        else:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(path)
+
+
+def take_lock() -> None:
+    """Wait until no other build works in the cache."""
+    project = _project.current()
+
+    def waiting() -> None:
+        from scratchbuild.report import console  # noqa: PLC0415  # only when somebody else builds
+
+        console.say(f"waiting for another build in {_project.shown(project.cache)} to end")
+
+    project.lock.take(waiting)
+
+
+def used(stage: Stage) -> dict[str, str]:
+    """Return what the stage uses besides files, as its seal keeps it."""
+    keys = {name: repr(value) for name, value in stage.uses.items()}
+    return {"the folder": stage.image.folder, "scratchbuild's own code": tool(stage.name), **keys}
+
+
+@functools.cache
+def tool(name: str) -> str:
+    """Return the XXH3-128 of the code that a stage runs: the library's, and its own module's.
+
+    The library counts as a whole but for the rooms that no byte of an image passes through; load and verify are
+    decided by those as well.
+    """
+    package = os.path.dirname(os.path.abspath(scratchbuild.__file__))
+    tasks = os.path.dirname(os.path.abspath(__file__))
+    state = xxhash.xxh3_128()
+    for path in [*_modules(package, frozenset() if name in {"load", "verify"} else _SILENT), f"{tasks}/{name}.py"]:
+        with open(path, "rb") as file:
+            state.update(file.read())
+    return state.hexdigest()
+
+
+@functools.cache
+def _modules(package: str, without: frozenset[str]) -> list[str]:
+    found = []
+    for item in sorted(os.scandir(package), key=lambda item: item.name):
+        if item.name.endswith(".py") and not item.is_symlink():
+            found.append(item.path)
+        elif item.is_dir(follow_symlinks=False) and item.name not in {"__pycache__", *without}:
+            found.extend(_modules(item.path, without))
+    return found

@@ -52,6 +52,17 @@ def write(path: str, entries: Iterable[Entry], staged: str, *, mtime: int) -> La
         raise from_os_error(error, f"write {path}") from error
 
 
+def path_of(name: str) -> str:
+    """Return the path in the image that a member of a layer is for: `bin/bash` and `./bin/bash` are `/bin/bash`.
+
+    Raises ScratchbuildError for a name with `..` in it, which could lead out of the image.
+    """
+    parts = [part for part in name.split("/") if part not in {"", "."}]
+    if ".." in parts:
+        raise ScratchbuildError(f"the member {name!r} could lead out of the image: its name has .. in it")
+    return "/" + "/".join(parts)
+
+
 class _Named(NamedTuple):
     """An entry as the archive says it: `link` is a hard link's first name, `content` where a file's bytes are."""
 

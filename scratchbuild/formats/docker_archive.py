@@ -1,7 +1,7 @@
 """The docker-archive: what `docker load` reads, one tar of layers, configuration and manifest.
 
 Its members are regular files with clean relative names, uncompressed, one image an archive: the form that docker,
-podman, skopeo, umoci and containerd all take.
+podman, skopeo, umoci and containerd all take. Reading one is in `reading`, judging one in `check`.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Stage(NamedTuple):
 
     @property
     def label(self) -> str:
-        """doit's name of the task."""
+        """The name of doit's task."""
         return f"{self.name}:{self.image.name}"
 
     @property
@@ -82,19 +82,22 @@ class Outcome:
 outcomes: dict[str, Outcome] = {}
 
 
-def each(stage_of: Callable[[Image], Stage], title: str) -> Iterator[dict[str, Any]]:
-    """Yield doit's dictionaries for one stage of every image; `title` is the group's help text."""
-    yield {"name": None, "doc": title}
+# The tasks that this run was asked for, by their doit names.
+selected: set[str] = set()
+
+
+def each(stage_of: Callable[[Image], Stage]) -> Iterator[dict[str, Any]]:
+    """Yield doit's dictionaries for one stage of every image."""
     for image in _project.current().images:
-        yield _task(stage_of, image, title)
+        yield _task(stage_of, image)
 
 
-def _task(stage_of: Callable[[Image], Stage], image: Image, title: str) -> dict[str, Any]:
+def _task(stage_of: Callable[[Image], Stage], image: Image) -> dict[str, Any]:
     stage = stage_of(image) if image.definition else _broken(stage_of, image)
     outcome = outcomes[stage.label] = Outcome(stage)
     return {
         "name": image.name,
-        "doc": title,
+        "doc": " ".join(image.definition.tags) if image.definition else "its definition is wrong",
         "actions": [Action(outcome)],
         "file_dep": [*dict.fromkeys(spelled(path) for path in stage.reads)],
         "targets": [spelled(path) for path in stage.makes],
@@ -111,7 +114,7 @@ def _broken(stage_of: Callable[[Image], Stage], image: Image) -> Stage:
     name = stage_of.__module__.rpartition(".")[2]
 
     def make(image: Image, _: Record) -> None:
-        _ = image.defined
+        raise image.error or AssertionError(image.name)
 
     return Stage(image, name, make, reads=[image.path], always=True)
 

@@ -117,7 +117,7 @@ def _key(status: os.stat_result) -> list[int]:
 
 def _fingerprint(path: str) -> str:
     if os.path.isdir(path):
-        return xxhash.xxh3_128_hexdigest("/".join(sorted(os.listdir(path))))
+        return xxhash.xxh3_128_hexdigest("/".join(sorted(os.listdir(path))).encode("utf-8", "surrogateescape"))
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return hash_descriptor(descriptor)[1]

@@ -26,4 +26,3 @@ def make(image: Image, record: Record) -> None:
     with record.root().opened(image.layer) as file:
         diff_id = digest.sha256_of_descriptor(file.descriptor)
     record.write(image.layer + ".sha256", digest.checksum_line(diff_id, os.path.basename(image.layer)))
-

@@ -12,6 +12,7 @@ from scratchbuild.plan.accounts import identity
 from scratchbuild.plan.place import LINK_MODE, Places
 from scratchbuild.root import Resolved, Root, kind_of
 from scratchbuild.rootfs import Entry
+from scratchbuild.state.imprint import capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 NOT_EXPANDED = "~ and environment variables are not expanded."
 PERMISSIONS = 0o777
 _WILD = frozenset("*?[")
+# struct vfs_cap_data (linux/capability.h): magic, and two words of permitted and inheritable capabilities each.
+_CAPABILITY_2_BYTES = 20
 
 
 def binaries(definition: Definition, places: Places, root: Root) -> list[Entry]:
@@ -72,13 +75,44 @@ def _file(file: File, places: Places, root: Root) -> Iterator[Entry]:
         return
     sources = [file.source]
     target = file.target
-    if _WILD & set(file.source):
+    if is_pattern(file.source):
         sources = matches(file.source, root)
         if not sources:
             raise ScratchbuildError(f"nothing matches {file.source}", mend=NOT_EXPANDED)
         target = target and target.rstrip("/") + "/"
     for source in sources:
         yield from _placed(source, target, file.mode, file.key, places, root)
+
+
+def taken(definition: Definition, places: Places, root: Root) -> list[Entry]:
+    """Return what the definition takes from this machine: `binaries` and `files`.
+
+    Raises ScratchbuildError, for all that is wrong at once.
+    """
+    entries: list[Entry] = []
+    errors: list[ScratchbuildError] = []
+    for part in (binaries, files):
+        try:
+            entries.extend(part(definition, places, root))
+        except ScratchbuildError as error:
+            errors.append(error)
+    raise_all(errors)
+    return entries
+
+
+def inodes(entries: list[Entry], root: Root) -> dict[str, tuple[int, int]]:
+    """Return device and inode number of each source that has several names, by its path."""
+    found = {}
+    for entry in entries:
+        status = root.lstat(entry.source) if entry.kind == "file" and entry.source else None
+        if status is not None and status.st_nlink > 1:
+            found[entry.source] = (status.st_dev, status.st_ino)
+    return found
+
+
+def is_pattern(source: str) -> bool:
+    """Return whether a source is a glob rather than a path."""
+    return bool(_WILD & set(source))
 
 
 def existing(source: str, root: Root) -> Resolved:
@@ -121,7 +155,9 @@ def _tree(source: str, path: str, mode: int | None, reason: str, root: Root) -> 
         raise ScratchbuildError(f"{source} went away while it was being read", mend="Build again.")
     permissions = status.st_mode & PERMISSIONS
     if stat.S_ISREG(status.st_mode):
-        yield Entry(path, "file", permissions if mode is None else mode, reason, source=source)
+        attribute = portable(capability(root.host(source)), source)
+        mode = permissions if mode is None else mode
+        yield Entry(path, "file", mode, reason, source=source, capability=attribute)
     elif stat.S_ISLNK(status.st_mode):
         yield Entry(path, "symlink", LINK_MODE, reason, link=root.text(source))
     elif stat.S_ISDIR(status.st_mode):
@@ -134,6 +170,25 @@ def _tree(source: str, path: str, mode: int | None, reason: str, root: Root) -> 
             f"{source} is {kind_of(status.st_mode)}, and those are not packed",
             mend="Remove it, or name the files beside it one by one; engines make /dev themselves.",
         )
+
+
+def portable(attribute: bytes, source: str) -> bytes:
+    """Return a `security.capability` as it means the same on every machine: revision 2 (linux/capability.h).
+
+    Revision 3 is revision 2 and the user whose namespace it counts in, which is this machine's business. Raises
+    ScratchbuildError for any other.
+    """
+    if not attribute:
+        return b""
+    revision = attribute[3] if len(attribute) in {_CAPABILITY_2_BYTES, _CAPABILITY_2_BYTES + 4} else 0
+    if revision == 2:  # noqa: PLR2004  # VFS_CAP_REVISION_2
+        return attribute
+    if revision == 3:  # noqa: PLR2004  # VFS_CAP_REVISION_3
+        return attribute[:3] + b"\x02" + attribute[4:_CAPABILITY_2_BYTES]
+    raise ScratchbuildError(
+        f"{source} has file capabilities in a form that is not known ({attribute.hex()})",
+        mend=f"Set them anew with setcap(8), or remove them: setcap -r {source}",
+    )
 
 
 def matches(pattern: str, root: Root) -> list[str]:

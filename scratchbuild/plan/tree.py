@@ -19,6 +19,10 @@ class Tree:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = {entry.path: entry for entry in entries}
 
+    def has_name(self, name: str) -> bool:
+        """Return whether some file or link of the image has this name, wherever it is."""
+        return any(path.endswith("/" + name) and entry.kind != "directory" for path, entry in self._entries.items())
+
     def find(self, path: str) -> Entry | None:
         """Return what the absolute `path` leads to, or None when it is not in the image.
 

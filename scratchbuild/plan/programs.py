@@ -1,0 +1,107 @@
+"""The programs of an image: that each is one, which architecture they have, and which interpreter a script wants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scratchbuild import elf
+from scratchbuild.errors import ScratchbuildError, raise_all
+from scratchbuild.plan.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scratchbuild.root import Root
+    from scratchbuild.rootfs import Entry
+    from scratchbuild.spec import Definition
+    from scratchbuild.spec.definition import Binary
+
+# A processor that runs the first runs the second too, and the image is one for the first.
+_COMPANIONS = {("amd64", "386"), ("arm64", "arm"), ("ppc64", "ppc"), ("mips64", "mips"), ("mips64le", "mipsle")}
+
+
+def check(definition: Definition, entries: Sequence[Entry], root: Root) -> str:
+    """Return the image's architecture in OCI terms (`amd64`, `arm/v7`), read from its binaries if it is not given.
+
+    `entries` is what the image has so far, in which a script's interpreter must be. Raises ScratchbuildError, for all
+    binaries that are wrong at once.
+    """
+    errors: list[ScratchbuildError] = []
+    found: dict[str, Binary] = {}
+    for binary in definition.binaries:
+        try:
+            architecture = _architecture(binary, Tree(entries), root)
+            if architecture:
+                found.setdefault(architecture, binary)
+        except ScratchbuildError as error:
+            errors.append(error.at(f"{definition.path}: {binary.key}"))
+    raise_all(errors)
+    return _one(definition, found)
+
+
+def _architecture(binary: Binary, tree: Tree, root: Root) -> str:
+    """Return a binary's architecture, or nothing for a script whose interpreter is in the image."""
+    with root.opened(binary.source) as file:
+        first = file.at(0, elf.INTERPRETER_LINE_BYTES)
+        if not file.size:
+            raise ScratchbuildError(f"{binary.source} is an empty file, not a program", mend="Build it again.")
+        script = None if elf.is_elf(first) else elf.interpreter_line(first)
+        if script is None:
+            try:
+                facts = elf.read(file)
+            except ScratchbuildError as error:
+                raise ScratchbuildError(f"{binary.source}: {error.what}", mend=error.mend) from error
+            return f"{facts.architecture}/{facts.variant}" if facts.variant else facts.architecture
+    _check_interpreter(binary, script, tree)
+    return ""
+
+
+def _check_interpreter(binary: Binary, script: tuple[str, str | None], tree: Tree) -> None:
+    interpreter, argument = script
+    missing = [] if tree.find(interpreter) else [interpreter]
+    if interpreter.rsplit("/", 1)[-1] == "env" and argument:
+        # env(1) looks its program up itself; which one it finds depends on the image's PATH.
+        program = next((word for word in argument.split() if not word.startswith("-") and "=" not in word), "")
+        if program and not tree.has_name(program):
+            missing.append(program)
+    if missing:
+        raise ScratchbuildError(
+            f"{binary.source} is a script for {interpreter}{' ' + argument if argument else ''}, "
+            f"and the image has no {' and no '.join(missing)}",
+            mend=f"Add to binaries: {', '.join(missing)}.",
+        )
+
+
+def _one(definition: Definition, found: dict[str, Binary]) -> str:
+    given = definition.architecture
+    if not found:
+        return given or native()
+    wanted = given.partition("/")[0] if given else ""
+    others = [name for name in found if name.partition("/")[0] != wanted]
+    if given:
+        if others and not all((wanted, other) in _COMPANIONS for other in others):
+            binary = found[others[0]]
+            raise ScratchbuildError(
+                f"the image is for {given!r}, but {binary.source} is a program for {others[0]}",
+                where=f"{definition.path}: architecture",
+                mend="Leave architecture out, and it is read from the binaries; or pack a program for it.",
+            )
+        return given
+    for name in found:
+        if all(name == other or (name, other) in _COMPANIONS for other in found):
+            return name
+    listed = "; ".join(f"{binary.key} {binary.source} is for {name}" for name, binary in found.items())
+    raise ScratchbuildError(
+        f"the binaries are for different machines: {listed}",
+        where=f"{definition.path}: binaries",
+        mend="One image has one architecture: make an image for each.",
+    )
+
+
+def native() -> str:
+    """Return the architecture of this machine in OCI terms, for an image that has no program to tell."""
+    import os  # noqa: PLC0415  # only here
+
+    names = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm/v7", "ppc64le": "ppc64le"}
+    machine = os.uname().machine
+    return names.get(machine, machine)

@@ -1,0 +1,144 @@
+"""doit's reporter: hands what doit tells of its tasks to the console."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+from doit.exceptions import UnmetDependency
+from doit.reporter import ConsoleReporter
+
+from scratchbuild import digest
+from scratchbuild.report.console import Console, Summary
+from scratchbuild.tasks import _project, _stage
+
+if TYPE_CHECKING:
+    from doit.exceptions import BaseFail
+    from doit.task import Task
+
+_BUILD = ("rootfs", "binaries", "libraries", "layer", "digest", "config", "manifest", "archive")
+_SHOW_ALL = 2
+
+
+class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
+    """Lines for our stages; a person's own tasks are told of in doit's way."""
+
+    desc = "scratchbuild's lines: what ran, how long and why, and one line for each image"
+
+    def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
+        super().__init__(outstream, options)
+        self._console = Console(outstream)
+        self._errors = Console(sys.stderr)
+        self._start = time.monotonic()
+        self._started: dict[str, float] = {}
+        self._seen: list[str] = []
+        self._interrupted = 0
+
+    def initialize(self, tasks: dict[str, Task], selected_tasks: list[str]) -> None:
+        """Begin a run: join tasks by the files they mean, and let signals end it without a traceback."""
+        join_by_path(tasks)
+        _stage.selected.update(selected_tasks)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, number: int, _: object) -> NoReturn:
+        """End the run with the status that a signal gives; what is half-made is removed on the way."""
+        self._interrupted = number
+        raise SystemExit(128 + number)
+
+    def get_status(self, task: Task) -> None:
+        """Note that doit is about to look at a task."""
+        self._seen.append(task.name)
+
+    def execute_task(self, task: Task) -> None:
+        """Show that a task begins."""
+        if not task.actions or task.name.startswith("_"):
+            return
+        if task.name in _stage.outcomes:
+            stage, _, image = task.name.partition(":")
+            if task.verbosity:
+                self._console.running(stage, image)
+        else:
+            self._started[task.name] = time.monotonic()
+
+    def add_success(self, task: Task) -> None:
+        """Tell of a task that ended well."""
+        outcome = _stage.outcomes.get(task.name)
+        if outcome is None:
+            if task.actions and not task.name.startswith("_"):
+                seconds = time.monotonic() - self._started.get(task.name, time.monotonic())
+                self._console.ran("task", task.title(), seconds, "")
+            return
+        if task.verbosity:
+            self._console.ran(outcome.stage.name, outcome.stage.image.name, outcome.seconds, outcome.reason)
+        for note in outcome.notes:
+            self._console.note(f"{outcome.stage.image.name}: {note}")
+        for text in outcome.shown:
+            self._console.line(text)
+
+    def skip_uptodate(self, task: Task) -> None:
+        """Tell of a task that had nothing to do, if everything is to be told."""
+        if task.verbosity == _SHOW_ALL and not task.name.startswith("_") and task.actions:
+            stage, _, image = task.name.partition(":")
+            self._console.fresh(stage, image)
+
+    def add_failure(self, task: Task, fail: BaseFail) -> None:
+        """Tell of a task that failed; not of those that only waited for it."""
+        if isinstance(fail, UnmetDependency):
+            return
+        outcome = _stage.outcomes.get(task.name)
+        if outcome is not None and outcome.error is not None:
+            self._errors.error(outcome.error)
+            for text in outcome.shown:
+                self._errors.line(text)
+        elif task.name.startswith("_"):
+            self._errors.line(f"error: {fail.message}")
+        else:
+            super().add_failure(task, fail)
+
+    def complete_run(self) -> None:
+        """Write the images' lines, and what doit has to say of a person's own tasks."""
+        super().complete_run()
+        for image in _project.current().images:
+            if f"archive:{image.name}" in self._seen and image.definition:
+                self._summarise(image)
+        if self._interrupted:
+            name = signal.Signals(self._interrupted).name
+            self._errors.line(f"interrupted ({name}): what was finished stays, the rest is made by the next run")
+
+    def _summarise(self, image: _project.Image) -> None:
+        outcomes = [_stage.outcomes[f"{name}:{image.name}"] for name in _BUILD]
+        if not all(outcome.fresh or (outcome.ran and not outcome.error) for outcome in outcomes):
+            return
+        try:
+            with open(image.file("config.json"), "rb") as file:
+                config = file.read()
+            summary = Summary(
+                tags=image.defined.tags,
+                image_id=digest.sha256(config),
+                size=os.stat(image.archive).st_size,
+                layers=len(json.loads(config)["rootfs"]["diff_ids"]),
+                rebuilt=[outcome.stage.name for outcome in outcomes if outcome.ran],
+                reused=[outcome.stage.name for outcome in outcomes if not outcome.ran],
+                seconds=time.monotonic() - self._start,
+            )
+        except (OSError, ValueError, KeyError):
+            return  # somebody removed it meanwhile
+        self._console.summary(summary)
+
+
+def join_by_path(tasks: dict[str, Task]) -> None:
+    """Let a task wait for the one that makes its file, however each of them spells the path.
+
+    doit compares the texts of paths, so that `./hello`, `hello` and `/project/hello` were three files to it.
+    """
+    makers = {os.path.abspath(target): task for task in tasks.values() for target in task.targets}
+    for task in tasks.values():
+        for path in task.file_dep:
+            maker = makers.get(os.path.abspath(path))
+            if maker is not None and maker.name != task.name and maker.name not in task.task_dep:
+                task.task_dep.append(maker.name)

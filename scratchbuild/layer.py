@@ -7,11 +7,13 @@ where an entry sets its mode or owner, is `./`, the only name for it that every 
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from scratchbuild import files, tar
 from scratchbuild.digest import Mapped, fingerprint
 from scratchbuild.errors import ScratchbuildError, from_os_error
+from scratchbuild.root import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +41,7 @@ def write(path: str, entries: Iterable[Entry], staged: str, *, mtime: int) -> La
     the data, whichever of them is called the hard link. Raises ScratchbuildError if the entries are no tree, if one
     cannot be said in an archive, or if a file is not there as the entry says.
     """
-    ordered = ordered_tree(entries)
+    ordered = _ordered(entries)
     try:
         with files.beside(path) as file:
             writer = tar.Writer(file)
@@ -71,13 +73,13 @@ class _Named(NamedTuple):
     content: str = ""
 
 
-def ordered_tree(entries: Iterable[Entry]) -> list[_Named]:
+def _ordered(entries: Iterable[Entry]) -> list[_Named]:
     """Return `entries` in the order of the archive, each path once, parents first, hard links after their file.
 
     Raises ScratchbuildError, naming the paths, for entries that are no tree.
     """
     by_path: dict[str, Entry] = {}
-    for entry in sorted(entries, key=lambda entry: os.fsencode(entry.path)):
+    for entry in sorted(entries, key=lambda entry: entry.path.encode(errors="surrogateescape")):
         _check_place(entry, by_path)
         by_path[entry.path] = entry
     first: dict[str, str] = {}
@@ -125,6 +127,7 @@ def _add(writer: tar.Writer, named: _Named, staged: str, mtime: int) -> None:
     member = tar.Member(name, mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime=mtime, xattrs=xattrs)
     match entry.kind:
         case "directory":
+            _check_directory(staged + entry.path)
             writer.add(member._replace(kind=tar.DIRECTORY, name=f"{name}/" if name else "./"))
         case "symlink":
             # A link's own mode means nothing; 0777 is what lstat(2) shows.
@@ -133,3 +136,13 @@ def _add(writer: tar.Writer, named: _Named, staged: str, mtime: int) -> None:
             writer.add(member._replace(kind=tar.HARDLINK, linkname=named.link[1:]))
         case "file":
             writer.add_file(member, staged + named.content)
+
+
+def _check_directory(path: str) -> None:
+    """Raise ScratchbuildError unless `path` is a directory: through a link, files from elsewhere would get in."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError as error:
+        raise from_os_error(error, f"read the staged directory {path}") from error
+    if not stat.S_ISDIR(mode):
+        raise ScratchbuildError(f"cannot read the staged directory {path}: it is {kind_of(mode)}")

@@ -135,15 +135,15 @@ class _Reader:
             raise ScratchbuildError("a member's name is empty, holds a NUL, or is longer than any system takes")
         found = Found(
             tar.Member(
-                os.fsdecode(name),
+                _text(name),
                 kind,
                 mode=_number(block[100:108]) & tar.MOST_MODE,
                 uid=_said_number(said, b"uid", block[108:116]),
                 gid=_said_number(said, b"gid", block[116:124]),
                 size=size,
                 mtime=_said_number(said, b"mtime", block[136:148]),
-                linkname=os.fsdecode(linkname) if kind in {tar.SYMLINK, tar.HARDLINK} else "",
-                xattrs={os.fsdecode(key.removeprefix(_XATTR)): said[key] for key in said if key.startswith(_XATTR)},
+                linkname=_text(linkname) if kind in {tar.SYMLINK, tar.HARDLINK} else "",
+                xattrs={_text(key.removeprefix(_XATTR)): said[key] for key in said if key.startswith(_XATTR)},
             ),
             self._offset,
         )
@@ -239,3 +239,7 @@ def _joined(block: bytes) -> bytes:
 
 def _until_nul(field: bytes) -> bytes:
     return field.partition(b"\0")[0]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="surrogateescape")

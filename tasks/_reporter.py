@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from doit.exceptions import BaseFail
     from doit.task import Task
 
-_BUILD = ("rootfs", "binaries", "libraries", "layer", "digest", "config", "manifest", "archive")
+_BUILD_STAGES = _stage.STAGES[: _stage.STAGES.index("archive") + 1]
 _SHOW_ALL = 2
 
 
@@ -111,7 +111,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             self._errors.line(f"interrupted ({name}): what was finished stays, the rest is made by the next run")
 
     def _summarise(self, image: _project.Image) -> None:
-        outcomes = [_stage.outcomes[f"{name}:{image.name}"] for name in _BUILD]
+        outcomes = [_stage.outcomes[f"{name}:{image.name}"] for name in _BUILD_STAGES]
         if not all(outcome.fresh or (outcome.ran and not outcome.error) for outcome in outcomes):
             return
         try:

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
     from scratchbuild.tasks._project import Image
 
+STAGES = (
+    "rootfs",
+    "binaries",
+    "libraries",
+    "layer",
+    "digest",
+    "config",
+    "manifest",
+    "archive",
+    "load",
+    "verify",
+)
 SEALS = ".seals"
 # Beside the seals: the path of the definition that the image was built from.
 DEFINITION = "definition"
@@ -82,6 +94,9 @@ class Outcome:
 outcomes: dict[str, Outcome] = {}
 
 
+# The names of all tasks of ours: doit itself remembers nothing of them.
+own: set[str] = {"_cache", "build"}
+
 # The tasks that this run was asked for, by their doit names.
 selected: set[str] = set()
 
@@ -95,18 +110,28 @@ def each(stage_of: Callable[[Image], Stage]) -> Iterator[dict[str, Any]]:
 def _task(stage_of: Callable[[Image], Stage], image: Image) -> dict[str, Any]:
     stage = stage_of(image) if image.definition else _broken(stage_of, image)
     outcome = outcomes[stage.label] = Outcome(stage)
+    own.update({stage.name, stage.label, f"build:{image.name}"})
     return {
         "name": image.name,
         "doc": " ".join(image.definition.tags) if image.definition else "its definition is wrong",
         "actions": [Action(outcome)],
         "file_dep": [*dict.fromkeys(spelled(path) for path in stage.reads)],
         "targets": [spelled(path) for path in stage.makes],
-        # An image whose definition is wrong has one failing task, and the others only wait for it.
-        "task_dep": ["_cache"] if image.definition or stage.name == "rootfs" else [f"rootfs:{image.name}"],
+        "task_dep": [_before(stage)],
         "uptodate": [Freshness(outcome)],
         "clean": True,
         "io": {"capture": False},
     }
+
+
+def _before(stage: Stage) -> str:
+    """Return the task that a stage waits for whatever its files are: the one before it.
+
+    The order of the recipe is kept also where no file asks for it, and an image whose definition is wrong has one
+    failing task, for which all others wait.
+    """
+    number = STAGES.index(stage.name)
+    return f"{STAGES[number - 1]}:{stage.image.name}" if number else "_cache"
 
 
 def _broken(stage_of: Callable[[Image], Stage], image: Image) -> Stage:
@@ -146,7 +171,7 @@ class Freshness:
         reason = verdict.reason
         if verdict.fresh and stage.still:
             reason = stage.still(stage.image)
-        self._outcome.reason = reason
+        self._outcome.reason = reason.replace(stage.image.folder + "/", "").replace(os.getcwd() + "/", "")
         self._outcome.fresh = not reason
         return not reason
 

@@ -42,13 +42,13 @@ class Records(dict[str, Any]):
         self.kept = json.dumps(kept, sort_keys=True)
 
     def __contains__(self, task: object) -> bool:
-        return task in _stage.outcomes or super().__contains__(task)
+        return task in _stage.own or super().__contains__(task)
 
     def __getitem__(self, task: str) -> Any:
-        return _SEALED_RECORD if task in _stage.outcomes else super().__getitem__(task)
+        return _SEALED_RECORD if task in _stage.own else super().__getitem__(task)
 
     def __delitem__(self, task: str) -> None:
-        if task not in _stage.outcomes:
+        if task not in _stage.own:
             super().__delitem__(task)
 
 

@@ -35,18 +35,32 @@ class Lock:
         """Take the lock; when somebody else has it, call `waiting` once and wait. Raises ScratchbuildError."""
         if self.held:
             return
+        while True:
+            descriptor = self._open()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if self._is_there(descriptor):
+                self._descriptor = descriptor
+                return
+            os.close(descriptor)
+
+    def _open(self) -> int:
         try:
             os.makedirs(self.folder, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             mend = "Choose another folder with cache=DIR, or make this one writable."
             raise from_os_error(error, f"write in the cache {self.folder}", mend=mend) from error
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Whether the locked file is still the one under its name: `doit clean` removes it while others wait."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        self._descriptor = descriptor
+            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Let go of the lock."""

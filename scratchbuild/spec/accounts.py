@@ -51,7 +51,9 @@ def line(field: Field) -> str:
     text = field.text()
     for letter, called in ((":", "a colon"), ("\n", "an end of line"), ("\r", "an end of line")):
         if letter in text:
-            raise field.error(f"{quote(text)} holds {called}, which would split its line of /etc/passwd")
+            raise field.error(
+                f"{quote(text)} holds {called}, which would split its line of /etc/passwd", "Leave it out."
+            )
     return text
 
 

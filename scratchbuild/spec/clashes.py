@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 PASSWD = "/etc/passwd"  # noqa: S105 - a file
 GROUP = "/etc/group"
 
-# What a declaration makes of its path. A `host` path keeps its name on this machine, and may be a link there; a `copy`
-# may be a file or a folder; a `place` must be a directory, and does not say which.
-FILE, HOST, COPY, DIRECTORY, PLACE, LINK = "file", "host", "copy", "directory", "place", "link"
+# What a declaration makes of its path. A `program` keeps its path on this machine: a file, or a link to one. What keeps
+# it as `host` may be a folder too, and a `copy` a file or a folder. A `place` is any directory, or a link to one.
+FILE, PROGRAM, HOST, COPY = "file", "program", "host", "copy"
+DIRECTORY, PLACE, LINK = "directory", "place", "link"
 
 # Pairs at one path that the text alone cannot refuse.
 _OPEN = {
+    frozenset({PROGRAM}),
+    frozenset({PROGRAM, HOST}),
+    frozenset({PROGRAM, LINK}),
     frozenset({HOST}),
     frozenset({HOST, COPY}),
     frozenset({HOST, LINK}),
@@ -65,7 +69,7 @@ def check(definition: Definition) -> None:
     for wanted in everything:
         above = posixpath.dirname(wanted.path)
         while above != "/":
-            files = [other for other in first.get(above, ()) if other.kind == FILE]
+            files = [other for other in first.get(above, ()) if other.kind in {FILE, PROGRAM}]
             if files:
                 errors.append(_below(definition, wanted, files[0]))
                 break
@@ -75,15 +79,15 @@ def check(definition: Definition) -> None:
 
 def _clash(definition: Definition, wanted: Wanted, other: Wanted) -> ScratchbuildError:
     return ScratchbuildError(
-        f"{wanted.path} cannot be {wanted.words} here and {other.words} by {other.key}",
+        f"{wanted.path} is {other.words} by {other.key}, so it cannot be {wanted.words}",
         where=f"{definition.path}: {wanted.key}",
-        mend="Keep one of them, or give one another path.",
+        mend="Leave one of them out, or give it another path.",
     )
 
 
 def _below(definition: Definition, wanted: Wanted, other: Wanted) -> ScratchbuildError:
     return ScratchbuildError(
-        f"{wanted.path} cannot be there, because {other.path} is {other.words} by {other.key}",
+        f"{other.path} is {other.words} by {other.key}, so {wanted.path} cannot be below it",
         where=f"{definition.path}: {wanted.key}",
         mend="Give one of them another path.",
     )
@@ -98,7 +102,7 @@ def _wanted(definition: Definition) -> Iterator[Wanted]:
     for binary in definition.binaries:
         words = f"the program {binary.source}"
         if binary.target is None:
-            yield Wanted(binary.source, HOST, binary.key, words)
+            yield Wanted(binary.source, PROGRAM, binary.key, words)
         else:
             yield Wanted(binary.target, FILE, binary.key, words, (binary.source, binary.mode, Owner()))
     yield from _files(definition)
@@ -116,7 +120,7 @@ def _files(definition: Definition) -> Iterator[Wanted]:
             yield Wanted(file.target.rstrip("/"), PLACE, file.key, "a folder to copy into")
         if file.source is None:
             path = file.target or ""
-            yield Wanted(path, FILE, file.key, "the content", (file.content, file.mode, file.owner))
+            yield Wanted(path, FILE, file.key, "a file with its own content", (file.content, file.mode, file.owner))
         elif pattern:
             continue
         elif file.target is None:

@@ -89,7 +89,7 @@ def _not_toml(message: str, text: str, path: str) -> ScratchbuildError:
     return ScratchbuildError(
         f"{what[:1].lower()}{what[1:]}\n    {shown}\n    {' ' * (column - 1 - first)}^",
         where=f"{path}: line {line}, column {column}",
-        mend=_mend(what),
+        mend=_mend(what) if words[:1] == ["line"] else "A quote or a bracket before it is not closed.",
     )
 
 

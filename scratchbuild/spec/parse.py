@@ -119,8 +119,11 @@ def _fields(values: Mapping[str, Any], home: Document) -> dict[str, Field]:
 def _missing(values: Mapping[str, Any], path: str) -> Iterator[ScratchbuildError]:
     """Yield the errors of a document that does not say what every image needs: a tag, and something to pack."""
     if "tags" not in values:
-        mend = f"Two lines are enough:\n  {TWO_LINES}" if not values else f"Write it like this: {KEYS['tags'].example}"
-        yield ScratchbuildError("tags is missing, the names that the image gets", where=path, mend=mend)
+        yield ScratchbuildError(
+            "the key tags is missing: the names that the image gets",
+            where=path,
+            mend=f"Two lines are enough:\n  {TWO_LINES}",
+        )
     libraries = values.get("libraries")
     extra = libraries.get("extra") if isinstance(libraries, dict) else libraries
     if not (values.get("binaries") or values.get("files") or extra):

@@ -135,8 +135,8 @@ def into(folder: str, path: str) -> str:
 def link_text(field: Field, path: str) -> str:
     """Return what the symbolic link `path` says, as written.
 
-    Raises ScratchbuildError when it is empty, longer than Linux takes, or climbs above the root: docker refuses a
-    layer with such a link, absolute ones too.
+    Raises ScratchbuildError when it is empty, longer than Linux takes, or climbs above the root: where
+    such a link leads depends on who unpacks the layer, so absolute ones are refused too.
     """
     text = field.text()
     if not text:
@@ -151,7 +151,7 @@ def link_text(field: Field, path: str) -> str:
             depth += 1
         if depth < 0:
             raise field.error(
-                f"{quote(text)} climbs out of the image: {path} has {path.count('/') - 1} directories above it",
+                f"{quote(text)} climbs out of the image from {quote(path)}",
                 'Write fewer "..", or an absolute path in the image.',
             )
     return text

@@ -16,12 +16,11 @@ _MOST_DIGITS = 5
 
 def tags(field: Field) -> tuple[str, ...]:
     """Return the image's tags as written. Raises ScratchbuildError for bad ones, doubles, and for none."""
-    names = field.each(Field.text, "an array of strings")
-    if not names:
-        raise field.error("no tag at all", f"Write it like this: {field.example}")
-    fields = field.items()
-    twice(fields, field.each(lambda item: canonical_tag(item.text())), "tag")
-    return names
+    full = field.each(lambda item: canonical_tag(item.text()), "an array of strings")
+    if not full:
+        raise field.error("an image needs a tag, and the array is empty", f"Write it like this: {field.example}")
+    twice(field.items(), full, "tag")
+    return field.each(Field.text)
 
 
 def canonical_tag(tag: str) -> str:

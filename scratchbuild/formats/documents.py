@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scratchbuild import digest
-from scratchbuild.errors import ScratchbuildError, raise_all
+from scratchbuild.errors import ScratchbuildError
 from scratchbuild.oci import Healthcheck, History, ImageConfig
 
 if TYPE_CHECKING:
@@ -39,30 +39,33 @@ class Manifest(NamedTuple):
     layers: tuple[str, ...]
 
 
-def parse_manifest(data: bytes) -> Manifest:
-    """Return what `manifest.json` says. Raises ScratchbuildError for all that is wrong with it."""
+def parse_manifest(data: bytes, errors: list[ScratchbuildError]) -> Manifest:
+    """Return what `manifest.json` says; all that is wrong with it joins `errors`, and nothing takes its place.
+
+    Raises ScratchbuildError if it is no array with one image.
+    """
     images = _parsed(data)
     if not isinstance(images, list) or len(images) != 1:
         found = f"{len(images)} of them" if isinstance(images, list) else _kind(images)
         raise ScratchbuildError(f"it must be an array with one image, and it is {found}")
-    errors: list[ScratchbuildError] = []
     fields = _Fields(images[0], "[0]", errors)
     manifest = Manifest(fields.text("Config", required=True), fields.texts("RepoTags"), fields.texts("Layers"))
     for i, tag in enumerate(manifest.tags):
         if len(tag) > _MOST_NAME or not _TAGGED.fullmatch(tag):
             fields.wrong(f"RepoTags[{i}]", f"{tag!r} is not a name with a tag, in lower case, such as basic:v1")
-    if not manifest.layers and not errors:
+    if not manifest.layers:
         fields.wrong("Layers", "the image has no layers")
     for name in (manifest.config, *manifest.layers):
         if name and not is_clean(name):
             fields.wrong("", f"{name!r} is not a clean relative name of a member: no /, ./ or .. in front or between")
-    raise_all(errors)
     return manifest
 
 
-def parse_config(data: bytes) -> ImageConfig:
-    """Return what `config.json` says. Raises ScratchbuildError for all that is wrong with it."""
-    errors: list[ScratchbuildError] = []
+def parse_config(data: bytes, errors: list[ScratchbuildError]) -> ImageConfig:
+    """Return what `config.json` says; all that is wrong with it joins `errors`, and nothing takes its place.
+
+    Raises ScratchbuildError if it is no JSON.
+    """
     top = _Fields(_parsed(data), "", errors)
     run = top.fields("config")
     rootfs = top.fields("rootfs", required=True)
@@ -97,7 +100,6 @@ def parse_config(data: bytes) -> ImageConfig:
         top.wrong(
             "history", f"it has {filled} entries that are not empty_layer, and there are {len(diff_ids)} diff_ids"
         )
-    raise_all(errors)
     return image
 
 

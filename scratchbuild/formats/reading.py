@@ -97,6 +97,7 @@ def gathered(errors: list[ScratchbuildError], place: str) -> Iterator[None]:
 
 def _read(path: str, descriptor: int) -> Archive:
     errors: list[ScratchbuildError] = []
+    wrong: list[ScratchbuildError]
     members = _members(path, descriptor)
 
     def member(name: str) -> Found | None:
@@ -107,14 +108,16 @@ def _read(path: str, descriptor: int) -> Archive:
 
     manifest, image, config = documents.Manifest("", (), ()), None, b""
     with gathered(errors, f"{path}: {MANIFEST}"):
-        manifest = documents.parse_manifest(_bytes(descriptor, members[MANIFEST]))
+        manifest = documents.parse_manifest(_bytes(descriptor, members[MANIFEST]), wrong := [])
+        raise_all(wrong)
     if manifest.config and (found := member(manifest.config)):
         with gathered(errors, f"{path}: {manifest.config}"):
             config = _bytes(descriptor, found)
-            image = documents.parse_config(config)
+            image = documents.parse_config(config, wrong := [])
+            raise_all(wrong)
     places = [found for name in manifest.layers if (found := member(name))]
     diff_ids = image.diff_ids if image else ()
-    if image and len(diff_ids) != len(manifest.layers):
+    if diff_ids and len(diff_ids) != len(manifest.layers):
         what = f"it has {len(diff_ids)} diff_ids, and {MANIFEST} has {len(manifest.layers)} layers"
         errors.append(ScratchbuildError(what, where=f"{path}: {manifest.config}: rootfs.diff_ids"))
     raise_all(errors)

@@ -49,7 +49,9 @@ def repack(found: Distribution, folder: Path) -> None:
         for file in found.files or ()
         if ".." not in file.parts and "__pycache__" not in file.parts and file.name not in added
     ]
-    with zipfile.ZipFile(folder / f"{name}-{metadata['Tag']}.whl", "w") as wheel:
+    tags = zip(*(tag.split("-") for tag in metadata.get_all("Tag", [])), strict=True)
+    tag = "-".join(".".join(dict.fromkeys(kinds)) for kinds in tags)
+    with zipfile.ZipFile(folder / f"{name}-{tag}.whl", "w") as wheel:
         for file in files:
             wheel.write(str(file.locate()), str(file))
         information = next(file.parts[0] for file in files if file.name == "WHEEL")

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def build(folder: Path, kind: str) -> Path:
@@ -21,7 +24,7 @@ def build(folder: Path, kind: str) -> Path:
         capture_output=True,
         env={name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"},
     )
-    (made,) = (folder / "out").iterdir()
+    (made,) = (folder / "out").glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return made
 
 
@@ -63,17 +66,16 @@ def test_the_wheel_holds_every_module_as_a_real_file(clone: Path) -> None:
     assert "scratchbuild/tasks/layer.py" in expected
     assert "scratchbuild/dodo.py" in expected
     assert held == expected
-    assert kinds == {0o10}  # regular files
+    assert 0o12 not in kinds  # symbolic links
 
 
 def test_the_sdist_builds_the_same_wheel_and_starts_as_a_clone_does(
     clone: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     with tarfile.open(build(clone, "sdist")) as sdist:
-        sdist.extractall(tmp_path / "unpacked", filter="data")
-    (source,) = (tmp_path / "unpacked").iterdir()
-    other = build(clone.rename(clone.with_name("other")), "wheel") if (clone / "out/x").exists() else None
-    assert other is None
+        sdist.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.glob("scratchbuild-*")
+    assert build(source, "wheel").read_bytes() == build(clone, "wheel").read_bytes()
     listed = subprocess.run([source / "doit", "list"], env=environment, capture_output=True, check=True, text=True)
     assert "build" in listed.stdout
     assert sorted(os.listdir(source / "tasks")) == sorted(
@@ -93,8 +95,10 @@ def test_a_project_of_two_lines_builds_with_the_wheel(
 def test_an_editable_install_runs_the_clone(
     clone: Path, python: Path, project: Path, environment: dict[str, str]
 ) -> None:
-    install = [python, "-m", "pip", "install", "-q"]
-    subprocess.run([*install, "hatchling"], env=environment, check=True)
-    subprocess.run([*install, "--no-build-isolation", "-e", clone], env=environment, check=True)
-    (clone / "dodo.py").write_text((clone / "dodo.py").read_text(encoding="utf-8") + "\ntask_edited = task_build\n", encoding="utf-8")
+    install = [str(python), "-m", "pip", "install", "-q"]
+    subprocess.run([*install, "hatchling", "editables"], env=environment, check=True)
+    subprocess.run([*install, "--no-build-isolation", "-e", str(clone)], env=environment, check=True)
+    (clone / "dodo.py").write_text(
+        (clone / "dodo.py").read_text(encoding="utf-8") + "\ntask_edited = task_build\n", encoding="utf-8"
+    )
     assert "edited" in doit(python, project, "list")

@@ -21,12 +21,14 @@ def interpreter_line(first_bytes: bytes) -> tuple[str, str | None] | None:
     if buffer[:2] != b"#!":
         return None
     line, newline, _ = buffer[2:].partition(b"\n")
-    # Without a newline the name must at least be seen to end, lest half a path be run.
-    if not newline and not _ends(line.lstrip(b" \t")[:-1]):
-        raise ScratchbuildError(
-            f"its #! line has no end within {INTERPRETER_LINE_BYTES} bytes: {os.fsdecode(line[:60])}...",
-            mend="The kernel does not read further: name an interpreter with a shorter path.",
-        )
+    if not newline:
+        # The name must at least be seen to end, lest half a path be run; an argument may be cut off.
+        if not _ends(line.lstrip(b" \t")):
+            raise ScratchbuildError(
+                f"its #! line has no end within {INTERPRETER_LINE_BYTES} bytes: {os.fsdecode(line[:60])}...",
+                mend="The kernel does not read further: name an interpreter with a shorter path.",
+            )
+        line = line[:-1]
     line = line.strip(b" \t")
     end = min(_ends(line), default=len(line))
     if end == 0:

@@ -144,3 +144,14 @@ def stage(entries: Sequence[Entry], folder: str, maker: Maker) -> None:
                 maker.write(path, entry.content, entry.mode & 0o777 | 0o400)
     except OSError as error:
         raise from_os_error(error, f"write {error.filename or folder}") from error
+
+
+def remove_strangers(folder: str, entries: Sequence[Entry]) -> None:
+    """Remove from the staged tree what is no entry. Raises OSError."""
+    known = {folder + entry.path for entry in entries}
+    for parent, directories, names in os.walk(folder):
+        for name in [*directories, *names]:
+            path = os.path.join(parent, name)
+            if path not in known:
+                files.remove(path)
+        directories[:] = [name for name in directories if os.path.join(parent, name) in known]

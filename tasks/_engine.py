@@ -26,6 +26,6 @@ def of(image: Image) -> Engine:
 
 @functools.cache
 def _found(store: str) -> Engine:
-    from scratchbuild import engines  # noqa: PLC0415  # a build needs none
+    from scratchbuild import engines
 
     return engines.find(choice(), store=store, environment=os.environ)

@@ -136,11 +136,11 @@ def current() -> Project:
 
 def check_variables() -> None:
     """Refuse names on the command line that nobody knows: doit would pass over them silently."""
-    from doit import doit_cmd  # noqa: PLC0415  # its only list of the variables that were given
+    from doit import doit_cmd
 
     for name in doit_cmd._CMDLINE_VARS or ():  # noqa: SLF001  # get_var() tells one, nothing tells all
         if name not in variables:
-            import difflib  # noqa: PLC0415  # only for an error
+            import difflib
 
             near = difflib.get_close_matches(name, variables, n=1)
             hint = f" Did you mean {near[0]}=?" if near else ""

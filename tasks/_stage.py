@@ -248,7 +248,7 @@ def take_lock() -> None:
     project = _project.current()
 
     def waiting() -> None:
-        from scratchbuild.report import console  # noqa: PLC0415  # only when somebody else builds
+        from scratchbuild.report import console
 
         console.say(f"waiting for another build in {_project.shown(project.cache)} to end")
 

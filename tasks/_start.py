@@ -32,7 +32,7 @@ def entry_points(*, group: str) -> Any:
             except OSError:
                 continue  # it announces nothing
             if announced:
-                from importlib.metadata import entry_points as real_entry_points  # noqa: PLC0415
+                from importlib.metadata import entry_points as real_entry_points
 
                 return real_entry_points(group=group)
     return ()
@@ -40,7 +40,7 @@ def entry_points(*, group: str) -> Any:
 
 def _real_pdb(name: str) -> Any:
     """Return pdb's attribute of this name, from the real module. Raises AttributeError."""
-    import pdb  # noqa: PLC0415, T100
+    import pdb  # noqa: T100
 
     return getattr(pdb, name)
 
@@ -54,7 +54,7 @@ def main() -> int:
     gc.disable()  # importing makes many objects and no garbage
     sys.modules.update(stand_ins)
     try:
-        from doit.doit_cmd import DoitMain  # noqa: PLC0415
+        from doit.doit_cmd import DoitMain
     finally:
         for name in stand_ins:
             del sys.modules[name]

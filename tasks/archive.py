@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scratchbuild.formats import docker_archive
 from scratchbuild.tasks._stage import Stage
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ def stage(image: Image) -> Stage:
 
 def make(image: Image, record: Record) -> None:
     """Put the archive together."""
+    from scratchbuild.formats import docker_archive
+
     config, manifest = image.file("config.json"), image.file("manifest.json")
     for path in (image.layer, config, manifest):
         record.depend(path)

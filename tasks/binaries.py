@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scratchbuild import rootfs
-from scratchbuild.plan import accounts, programs, sources
-from scratchbuild.plan.merge import merge
-from scratchbuild.plan.place import Places, implied
-from scratchbuild.tasks._entries import read
+from scratchbuild.spec.paths import is_pattern
 from scratchbuild.tasks._stage import Stage
 
 if TYPE_CHECKING:
@@ -24,7 +20,7 @@ def stage(image: Image) -> Stage:
     """Return the stage for one image."""
     definition = image.defined
     given = [binary.source for binary in definition.binaries]
-    given += [file.source for file in definition.files if file.source and not sources.is_pattern(file.source)]
+    given += [file.source for file in definition.files if file.source and not is_pattern(file.source)]
     return Stage(
         image,
         "binaries",
@@ -46,6 +42,12 @@ def stage(image: Image) -> Stage:
 
 def make(image: Image, record: Record) -> None:
     """Copy what the definition names, once all of it is known to be right."""
+    from scratchbuild import rootfs
+    from scratchbuild.plan import accounts, programs, sources
+    from scratchbuild.plan.merge import merge
+    from scratchbuild.plan.place import Places, implied
+    from scratchbuild.tasks._entries import read
+
     definition = image.defined
     root = record.root()
     places = Places(definition, root)

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scratchbuild import digest, oci
-from scratchbuild.plan import start
 from scratchbuild.tasks import _entries
 from scratchbuild.tasks._stage import Stage
 
 if TYPE_CHECKING:
-    from scratchbuild.spec import Definition
     from scratchbuild.state.record import Record
     from scratchbuild.tasks._project import Image
 
@@ -43,48 +40,20 @@ def stage(image: Image) -> Stage:
         make,
         reads=[image.path, image.layer + ".sha256", *(image.file(f"{name}.json") for name in _entries.LISTS)],
         makes=[image.file("config.json")],
-        uses={
-            **{key: getattr(definition, key) for key in KEYS},
-            "entrypoint": start.entrypoint(definition),
-        },
+        # The first binary is the entrypoint where none is given.
+        uses={key: getattr(definition, key) for key in KEYS} | {"binaries": definition.binaries[:1]},
     )
 
 
 def make(image: Image, record: Record) -> None:
     """Check that the image would find its program and user, and write its config."""
+    from scratchbuild import digest, oci
+    from scratchbuild.plan import start
+    from scratchbuild.plan.config import image_config
+
     definition = image.defined
     entries = _entries.read(image, record, *_entries.LISTS)
     start.check(definition, entries, lambda path: record.contents(image.root + path))
     architecture = str(_entries.fact(image, record, "binaries", "architecture"))
     diff_id = digest.from_checksum_line(record.contents(image.layer + ".sha256"))
-    record.write(image.file("config.json"), oci.config(described(definition, architecture, diff_id)))
-
-
-def described(definition: Definition, architecture: str, diff_id: str) -> oci.ImageConfig:
-    """Return the config of a one-layer image; `architecture` may have its variant behind a slash: `arm/v7`."""
-    machine, _, variant = architecture.partition("/")
-    check = definition.healthcheck
-    history = oci.History(
-        created=definition.created,
-        created_by=definition.author or "scratchbuild",
-        comment=definition.comment,
-    )
-    return oci.ImageConfig(
-        architecture=machine,
-        variant=variant,
-        created=definition.created,
-        author=definition.author,
-        entrypoint=start.entrypoint(definition),
-        cmd=definition.cmd,
-        env=definition.env,
-        workdir=definition.workdir,
-        user=definition.user,
-        labels=definition.labels,
-        exposed_ports=definition.exposed_ports,
-        volumes=definition.volumes,
-        stop_signal=definition.stop_signal,
-        healthcheck=check
-        and oci.Healthcheck(check.test, check.interval, check.timeout, check.start_period, check.retries),
-        diff_ids=(diff_id,),
-        history=(history,),
-    )
+    record.write(image.file("config.json"), oci.config(image_config(definition, architecture, diff_id)))

@@ -6,17 +6,12 @@ removed: it has no reason to be there.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from scratchbuild import files, layer
 from scratchbuild.tasks import _entries
 from scratchbuild.tasks._stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scratchbuild.rootfs import Entry
     from scratchbuild.state.record import Record
     from scratchbuild.tasks._project import Image
 
@@ -35,8 +30,10 @@ def stage(image: Image) -> Stage:
 
 def make(image: Image, record: Record) -> None:
     """Write the layer."""
+    from scratchbuild import layer, rootfs
+
     entries = _entries.read(image, record, *_entries.LISTS)
-    remove_strangers(image.root, entries)
+    rootfs.remove_strangers(image.root, entries)
     for entry in [None, *entries]:
         path = image.root + entry.path if entry else image.root
         record.depend(path)
@@ -45,14 +42,3 @@ def make(image: Image, record: Record) -> None:
     layer.write(image.layer, entries, image.root, mtime=image.defined.created)
     record.confirm()
     record.take(image.layer)
-
-
-def remove_strangers(folder: str, entries: Sequence[Entry]) -> None:
-    """Remove from the staged tree what is no entry. Raises OSError."""
-    known = {folder + entry.path for entry in entries}
-    for parent, directories, names in os.walk(folder):
-        for name in [*directories, *names]:
-            path = os.path.join(parent, name)
-            if path not in known:
-                files.remove(path)
-        directories[:] = [name for name in directories if os.path.join(parent, name) in known]

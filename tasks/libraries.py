@@ -10,10 +10,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from scratchbuild import rootfs
-from scratchbuild.plan import libraries, sources
-from scratchbuild.plan.merge import merge
-from scratchbuild.plan.place import Places, implied
 from scratchbuild.tasks import _entries
 from scratchbuild.tasks._stage import Stage
 
@@ -44,6 +40,11 @@ def stage(image: Image) -> Stage:
 
 def make(image: Image, record: Record) -> None:
     """Copy the libraries, once all of them are found."""
+    from scratchbuild import rootfs
+    from scratchbuild.plan import libraries, sources
+    from scratchbuild.plan.merge import merge
+    from scratchbuild.plan.place import Places, implied
+
     definition = image.defined
     root = record.root()
     places = Places(definition, root)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from scratchbuild import oci
 from scratchbuild.tasks._stage import Stage
 
 if TYPE_CHECKING:
@@ -30,5 +29,7 @@ def stage(image: Image) -> Stage:
 
 def make(image: Image, record: Record) -> None:
     """Write the manifest."""
+    from scratchbuild import oci
+
     manifest = oci.docker_manifest("config.json", image.defined.tags, [os.path.basename(image.layer)])
     record.write(image.file("manifest.json"), manifest)

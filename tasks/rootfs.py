@@ -8,10 +8,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from scratchbuild import files, rootfs
-from scratchbuild.plan.merge import merge
-from scratchbuild.plan.place import Places, implied
-from scratchbuild.plan.skeleton import skeleton
 from scratchbuild.tasks._stage import Stage
 
 if TYPE_CHECKING:
@@ -39,6 +35,11 @@ def stage(image: Image) -> Stage:
 
 def make(image: Image, record: Record) -> None:
     """Make the empty tree."""
+    from scratchbuild import files, rootfs
+    from scratchbuild.plan.merge import merge
+    from scratchbuild.plan.place import Places, implied
+    from scratchbuild.plan.skeleton import skeleton
+
     entries = skeleton(image.defined, Places(image.defined, record.root()))
     entries = merge([*entries, *implied([entry.path for entry in entries])])
     os.makedirs(image.folder, exist_ok=True)

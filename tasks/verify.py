@@ -5,8 +5,6 @@ Reads what `load` did and the definition's `[verify]`. It runs each time that it
 
 from __future__ import annotations
 
-import difflib
-import shlex
 from typing import TYPE_CHECKING
 
 from scratchbuild.errors import ScratchbuildError
@@ -26,6 +24,8 @@ def stage(image: Image) -> _stage.Stage:
 
 def make(image: Image, _: Record) -> None:
     """Run the image, show what it printed, and compare."""
+    import shlex
+
     expected = image.defined.verify
     engine = _engine.of(image)
     tag = image.defined.tags[0]
@@ -51,6 +51,8 @@ def check(outcome: Outcome, expected: Verify, where: str) -> None:
         )
     if expected.stdout is None or outcome.stdout == expected.stdout.encode():
         return
+    import difflib
+
     wanted, got = expected.stdout.splitlines(keepends=True), outcome.stdout.decode("utf-8", "replace")
     lines = difflib.unified_diff(wanted, got.splitlines(keepends=True), "expected", "printed", n=2)
     shown = "".join(line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)

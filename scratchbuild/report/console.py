@@ -62,17 +62,20 @@ class Console:
         self.line(self._style("dim", f"{stage:<10} {image:<14} {'fresh':>8}"))
 
     def summary(self, summary: Summary) -> None:
-        """Write the line of one image."""
+        """Write the line of one image; on a narrow terminal it counts the stages that ran instead of naming them."""
         layers = "1 layer" if summary.layers == 1 else f"{summary.layers} layers"
         short = summary.image_id.removeprefix("sha256:")[:_DIGEST_CHARACTERS]
-        if not summary.rebuilt:
-            work = f"nothing to rebuild, reused {len(summary.reused)}"
-        elif not summary.reused:
-            work = f"built all {len(summary.rebuilt)} stages"
+        tags = " ".join(summary.tags)
+        rebuilt, reused = summary.rebuilt, len(summary.reused)
+        if not rebuilt:
+            works = [f"nothing to rebuild, reused {reused}"]
+        elif not reused:
+            works = [f"built all {len(rebuilt)} stages"]
         else:
-            work = f"rebuilt {' '.join(summary.rebuilt)}, reused {len(summary.reused)}"
-        tags = self._style("bold", " ".join(summary.tags))
-        self.line(f"{tags}  {short}  {size(summary.size)}  {layers}  {work}  {summary.seconds:.2f} s")
+            works = [f"rebuilt {' '.join(rebuilt)}, reused {reused}", f"rebuilt {len(rebuilt)}, reused {reused}"]
+        lines = [f"  {short}  {size(summary.size)}  {layers}  {work}  {summary.seconds:.2f} s" for work in works]
+        fitting = [line for line in lines if len(tags) + len(line) <= self._columns()]
+        self.line(self._style("bold", tags) + (fitting or lines[-1:])[0])
 
     def note(self, text: str) -> None:
         """Write something that a person should know and that is no error."""
@@ -88,14 +91,17 @@ class Console:
 
     def _fitted(self, text: str, used: int) -> str:
         """Return a reason cut to what is left of a terminal's line; a pipe gets all of it."""
-        if not self._terminal:
-            return text
-        try:
-            columns = os.get_terminal_size(self._stream.fileno()).columns
-        except (OSError, ValueError):
-            columns = 80
-        room = max(columns - used, 10)
+        room = max(self._columns() - used, 10)
         return text if len(text) <= room else "..." + text[3 - room :]
+
+    def _columns(self) -> int:
+        """How long a line may be."""
+        if not self._terminal:
+            return sys.maxsize
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return 80
 
 
 def say(text: str) -> None:

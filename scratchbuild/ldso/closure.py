@@ -87,7 +87,7 @@ class _Work:
             try:
                 entry = self._object(path)
             except ScratchbuildError as error:
-                self._errors.append(error.at(path))
+                self._errors.append(error)
                 continue
             if entry.real not in known:
                 known.add(entry.real)

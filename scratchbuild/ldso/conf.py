@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import posixpath
 from typing import TYPE_CHECKING, Final
@@ -47,6 +46,8 @@ def _directories(root: Root, path: str, depth: int) -> Iterator[str]:
 
 def matching(root: Root, pattern: str) -> list[str]:
     """Return the paths that a glob(7) pattern matches inside the root, sorted; the pattern itself if it is plain."""
+    from fnmatch import fnmatchcase  # noqa: PLC0415 -- only for an error's hints
+
     found = ["/"]
     for part in [part for part in pattern.split("/") if part]:
         if any(mark in part for mark in "*?["):
@@ -54,7 +55,7 @@ def matching(root: Root, pattern: str) -> list[str]:
                 posixpath.join(folder, name)
                 for folder in found
                 for name in root.names(folder)
-                if fnmatch.fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+                if fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
             ]
         else:
             found = [posixpath.join(folder, part) for folder in found]

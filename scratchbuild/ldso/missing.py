@@ -30,7 +30,7 @@ def library(root: Root, missing: Missing, loader: defaults.Loader, shell_library
     lines.append("looked at, in the loader's order:")
     lines += [f"  {_probe(probe)}" for probe in outcome.probes]
     hints = list(_hints(root, name, outcome.probes, loader, shell_library_path))
-    return ScratchbuildError("\n  ".join(lines), where=chain[0] if chain else "", mend="\n  ".join(hints))
+    return ScratchbuildError("\n  ".join(lines), mend="\n  ".join(hints))
 
 
 def _probe(probe: Probe) -> str:
@@ -90,6 +90,5 @@ def interpreter(program: str, elf: Elf, problem: str) -> ScratchbuildError:
         package = f"glibc for {elf.architecture} (package libc6 on Debian, glibc on Fedora)"
     return ScratchbuildError(
         f"the interpreter {path} of {program} is not usable: {problem}",
-        where=program,
         mend=f"It comes with {package}; or link the program statically.",
     )

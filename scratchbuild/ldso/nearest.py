@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,15 @@ def names(root: Root, wanted: str, directories: Iterable[str]) -> list[str]:
             continue
         for name in found:
             paths.setdefault(name, posixpath.join(directory, name))
-    stem, mark, _ = wanted.partition(".so")
-    versions = sorted(name for name in paths if mark and name.startswith(stem + mark))
-    close = difflib.get_close_matches(wanted, paths, n=3, cutoff=0.75)
-    return [paths[name] for name in dict.fromkeys([*versions, *close]) if name != wanted][:3]
+    from difflib import get_close_matches  # noqa: PLC0415 -- only for an error
+
+    stems: dict[str, list[str]] = {}
+    for name in sorted(paths):
+        stems.setdefault(_stem(name), []).append(name)
+    close = get_close_matches(_stem(wanted), stems, n=3, cutoff=0.7)
+    return [paths[name] for stem in close for name in stems[stem] if name != wanted][:3]
+
+
+def _stem(name: str) -> str:
+    """Return what tells a library's name from others': `tinfo` of `libtinfo.so.6`."""
+    return name.removeprefix("lib").partition(".so")[0]

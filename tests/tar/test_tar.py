@@ -7,7 +7,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given, settings
@@ -147,7 +147,7 @@ def trees(draw: st.DrawFn) -> list[Content]:
                 folder, (tar.Member(folder, tar.DIRECTORY, mode=0o755, mtime=draw(st.integers(0, 9**9))), b"")
             )
         data = b"x" * draw(SIZES)
-        common = {
+        common: dict[str, Any] = {
             "uid": draw(st.integers(0, 2**31)),
             "gid": draw(st.integers(0, 2**31)),
             "mtime": draw(st.integers(0, 9**9)),

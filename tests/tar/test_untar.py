@@ -7,7 +7,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,7 +39,7 @@ def packed(*infos: tarfile.TarInfo, kind: int = tarfile.PAX_FORMAT) -> bytes:
     return data.getvalue()
 
 
-def info(name: str, kind: bytes = tarfile.REGTYPE, **fields: object) -> tarfile.TarInfo:
+def info(name: str, kind: bytes = tarfile.REGTYPE, **fields: Any) -> tarfile.TarInfo:
     """Return a member for Python's writer."""
     made = tarfile.TarInfo(name)
     made.type = kind
@@ -70,8 +70,7 @@ def test_all_of_pythons_formats_are_read(kind: int) -> None:
 
 
 def test_numbers_that_gnu_tar_says_in_binary_are_read() -> None:
-    fields = {"uid": 2**31, "gid": 8**7, "mtime": -1}
-    (found,) = read(packed(info("a", **fields), kind=tarfile.GNU_FORMAT))
+    (found,) = read(packed(info("a", uid=2**31, gid=8**7, mtime=-1), kind=tarfile.GNU_FORMAT))
     assert (found.member.uid, found.member.gid, found.member.mtime) == (2**31, 8**7, -1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class SeveralErrors(ScratchbuildError):
         self.errors = tuple(flatten(errors))
         super().__init__("\n".join(str(error) for error in self.errors))
 
+    def at(self, where: str) -> SeveralErrors:
+        """Return these errors, each of them telling `where` if it did not know its place yet."""
+        return SeveralErrors([error.at(where) for error in self.errors])
+
 
 def flatten(errors: Iterable[ScratchbuildError]) -> Iterator[ScratchbuildError]:
     """Yield each single error, those inside a `SeveralErrors` too."""
@@ -57,6 +62,16 @@ def raise_all(errors: list[ScratchbuildError]) -> None:
         raise SeveralErrors(found)
 
 
+_MENDS = {
+    errno.EACCES: "Change its permissions, or build as a user who may.",
+    errno.EDQUOT: "Free some space, or build elsewhere: cache=DIR.",
+    errno.ENOSPC: "Free some space, or build elsewhere: cache=DIR.",
+    errno.EPERM: "Change its permissions, or build as a user who may.",
+    errno.EROFS: "Build elsewhere: cache=DIR.",
+}
+
+
 def from_os_error(error: OSError, doing: str, *, where: str = "", mend: str = "") -> ScratchbuildError:
     """Return the error a person is shown for `error` met while `doing` (`"read /bin/x"`)."""
-    return ScratchbuildError(f"cannot {doing}: {(error.strerror or str(error)).lower()}", where=where, mend=mend)
+    what = f"cannot {doing}: {(error.strerror or str(error)).lower()}"
+    return ScratchbuildError(what, where=where, mend=mend or _MENDS.get(error.errno or 0, ""))

@@ -138,8 +138,8 @@ def _broken(stage_of: Callable[[Image], Stage], image: Image) -> Stage:
     """Return the stage of an image whose definition cannot be read: it fails and says so."""
     name = stage_of.__module__.rpartition(".")[2]
 
-    def make(image: Image, _: Record) -> None:
-        raise image.error or AssertionError(image.name)
+    def make(_: Image, __: Record) -> None:
+        """Make nothing: `run` raises the definition's error first."""
 
     return Stage(image, name, make, reads=[image.path], always=True)
 
@@ -211,6 +211,8 @@ class Action:
 def run(outcome: Outcome) -> None:
     """Make a stage's targets and its seal; without the seal nobody trusts what is there."""
     stage = outcome.stage
+    if stage.image.error:
+        raise stage.image.error  # before anything is touched: mended, the image is as it was
     project = _project.current()
     take_lock()
     start = time.monotonic()

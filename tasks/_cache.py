@@ -42,8 +42,8 @@ def orphans() -> Iterator[str]:
         if os.path.basename(folder) in names:
             continue
         with contextlib.suppress(OSError):
-            with open(os.path.join(folder, _stage.SEALS, _stage.DEFINITION), encoding="utf-8") as file:
-                definition = file.read()
+            with open(os.path.join(folder, _stage.SEALS, _stage.DEFINITION), "rb") as file:
+                definition = os.fsdecode(file.read())
             # Another folder of definitions may share this cache: its images are its own.
             if not os.path.exists(definition) or os.path.dirname(definition) == project.configs:
                 yield folder

@@ -156,7 +156,7 @@ def podman_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
     (folder / "containers.conf").write_text(
         '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
-        f'[engine]\ntmp_dir = "{folder}/tmp"\n{runtime}'
+        f'[engine]\ntmp_dir = "{folder}/libpod"\n{runtime}'
     )
     (folder / "storage.conf").write_text(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'

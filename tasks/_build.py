@@ -16,7 +16,10 @@ def tasks() -> Iterator[dict[str, Any]]:
     """Yield the group and its images. Cleaning one image removes its folder, cleaning the group everything built."""
     project = _project.current()
     everything = f"remove all that was built in {_project.shown(project.cache)}"
-    yield {"name": None, "doc": HELP, "clean": [_cache.Careful(_cache.clean_all, everything)]}
+    group: dict[str, Any] = {"name": None, "doc": HELP, "clean": [_cache.Careful(_cache.clean_all, everything)]}
+    if not project.images:
+        group["task_dep"] = ["_cache"]  # which says so
+    yield group
     for image in project.images:
         yield {
             "name": image.name,

@@ -26,12 +26,21 @@ def task() -> dict[str, Any]:
 
 
 def open_cache() -> None:
-    """Take the lock; remove what killed builds left half-made, and images whose definition is gone."""
+    """Take the lock; remove what killed builds left half-made, and images whose definition is gone.
+
+    Raises ScratchbuildError when there is no definition at all: nobody asks for a build of nothing.
+    """
     _stage.take_lock()
     project = _project.current()
     files.sweep(project.cache)
     for folder in orphans():
         clean_folder(folder)
+    if not project.images:
+        raise ScratchbuildError(
+            "there is no image definition, which is a file called NAME.toml",
+            where=_project.shown(project.configs),
+            mend="Write one there, or name the folder that has them: configs=DIR.",
+        )
 
 
 def orphans() -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import doit
 
 from scratchbuild import spec
-from scratchbuild.errors import ScratchbuildError
+from scratchbuild.errors import ScratchbuildError, SeveralErrors
 from scratchbuild.spec.tags import canonical_tag
 from scratchbuild.state.imprint import Imprints
 from scratchbuild.state.lock import Lock
@@ -72,15 +72,18 @@ class Project:
     def _images(self) -> list[Image]:
         try:
             names = sorted(name for name in os.listdir(self.configs) if name.endswith(".toml") and name[0] != ".")
-        except FileNotFoundError:
-            return []
-        except NotADirectoryError:
-            raise doit.exceptions.InvalidDodoFile(f"{self.configs} is not a folder of image definitions") from None
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not doit.get_var("configs"):
+                return []  # a project that has none yet: `build` says so, a person's own tasks run
+            reason = (error.strerror or str(error)).lower()
+            message = f"cannot read the folder of image definitions {shown(self.configs)}: {reason}"
+            raise doit.exceptions.InvalidDodoFile(message) from None
         images = [self._image(name) for name in names]
         return _without_shared_tags(images)
 
     def _image(self, file: str) -> Image:
-        name = file.removesuffix(".toml")
+        # doit takes no "=" in the name of a task; the definition's error says what the file should be called.
+        name = file.removesuffix(".toml").replace("=", "%3D")
         path = os.path.join(self.configs, file)
         folder = os.path.join(self.cache, name)
         try:
@@ -91,24 +94,27 @@ class Project:
 
 def _without_shared_tags(images: list[Image]) -> list[Image]:
     """Return the images; those that share a tag with another have an error instead of a definition."""
-    owners: dict[str, list[Image]] = {}
+    owners: dict[str, list[tuple[Image, int, str]]] = {}
     for image in images:
-        for tag in image.definition.tags if image.definition else ():
-            owners.setdefault(canonical_tag(tag), []).append(image)
-    shared = {tag: others for tag, others in owners.items() if len(others) > 1}
-    if not shared:
-        return images
-    errors = {
-        image.name: ScratchbuildError(
-            f"the tag {tag!r} is also in " + ", ".join(shown(other.path) for other in others if other != image),
-            where=f"{shown(image.path)}: tags",
-            mend="Two images cannot have one tag: change one of them.",
-        )
-        for tag, others in shared.items()
-        for image in others
-    }
+        for number, tag in enumerate(image.definition.tags if image.definition else ()):
+            owners.setdefault(canonical_tag(tag), []).append((image, number, tag))
+    errors: dict[str, list[ScratchbuildError]] = {}
+    for sharers in owners.values():
+        for image, number, tag in sharers if len(sharers) > 1 else ():
+            others = [
+                shown(other.path) + (f" (as {theirs!r})" if theirs != tag else "")
+                for other, _, theirs in sharers
+                if other is not image
+            ]
+            error = ScratchbuildError(
+                f"the tag {tag!r} is also in {', '.join(others)}",
+                where=f"{shown(image.path)}: tags[{number}]",
+                mend="Two images cannot have one tag: change one of them.",
+            )
+            errors.setdefault(image.name, []).append(error)
     return [
-        image._replace(definition=None, error=errors[image.name]) if image.name in errors else image for image in images
+        image._replace(definition=None, error=SeveralErrors(errors[image.name])) if image.name in errors else image
+        for image in images
     ]
 
 

@@ -105,6 +105,8 @@ def each(stage_of: Callable[[Image], Stage]) -> Iterator[dict[str, Any]]:
     """Yield doit's dictionaries for one stage of every image."""
     for image in _project.current().images:
         yield _task(stage_of, image)
+    if not _project.current().images:
+        yield {"name": None, "doc": "there is no image definition yet", "task_dep": ["_cache"]}  # which says so
 
 
 def _task(stage_of: Callable[[Image], Stage], image: Image) -> dict[str, Any]:
@@ -235,7 +237,7 @@ def run(outcome: Outcome) -> None:
 def remove_stale(image: Image, paths: Sequence[str]) -> None:
     """Remove what a stage made before and no longer makes; folders only once they are empty."""
     for path in sorted(paths, reverse=True):
-        if not path.startswith(image.folder + "/"):
+        if not is_below(path, image.folder):
             continue
         if os.path.isdir(path) and not os.path.islink(path):
             with contextlib.suppress(OSError):
@@ -243,6 +245,17 @@ def remove_stale(image: Image, paths: Sequence[str]) -> None:
         else:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(path)
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Return whether `path` is below `folder`, and not through a link that is now where a folder was before.
+
+    What such a link leads to, be it outside, is not ours.
+    """
+    parent = os.path.dirname(path)
+    if not path.startswith(folder + "/"):
+        return False
+    return os.path.realpath(parent) == os.path.realpath(folder) + parent[len(folder) :]
 
 
 def take_lock() -> None:

@@ -96,7 +96,7 @@ class Process:
                 cache_flags=abi.of(seen.elf).cache_flags,
                 byte_order=seen.elf.byte_order,
                 origin_of=place.origin_of,
-                from_origin=posixpath.join(place.from_origin, posixpath.basename(name)) if place.origin_of else "",
+                from_origin=f"{place.from_origin}/{posixpath.basename(name)}" if place.origin_of else "",
             ),
         )
         self._map(name, seen, needer, asked=asked)

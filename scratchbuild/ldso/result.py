@@ -14,9 +14,9 @@ class Library(NamedTuple):
     `name` is what was asked for (DT_NEEDED, or the last part of PT_INTERP), `real` the file behind the links of `path`,
     `soname` its own name or empty. `needed_by` are the paths from the program down to the needer; nothing needs what
     was asked for as extra. `rule` says which rule found it, `probes` where it was looked for before. Where the rule
-    has $ORIGIN, `origin_of` is the object (its real path) whose directory that is, and `from_origin` the path from
-    there. `interpreter` is for PT_INTERP: it must be at exactly `path`. `cache_flags` and `byte_order` are what an
-    ld.so.cache entry of it needs. `architecture` is its OCI architecture.
+    begins with $ORIGIN, `origin_of` is the object (its real path) whose directory that is, and `from_origin` what is
+    behind that directory (`/../lib/libx.so.1`). `interpreter` is for PT_INTERP: it must be at exactly `path`.
+    `cache_flags` and `byte_order` are what an ld.so.cache entry of it needs. `architecture` is its OCI architecture.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from scratchbuild.elf import DF_1_NODEFLIB
@@ -132,5 +133,6 @@ def _by_path(scope: Scope, name: str, needer: Loaded, rule: str) -> Outcome:
         search.note(path, rule, "relative to the directory that the program is started in")
     else:
         behind = tokens.after_origin(name)
-        search.candidate(path, Place("", rule, needer.real if behind else "", behind or ""))
+        directory = posixpath.dirname(tokens.expand(behind, paths.values(needer, scope.loader)) or "") if behind else ""
+        search.candidate(path, Place("", rule, needer.real if behind else "", directory))
     return search.outcome()

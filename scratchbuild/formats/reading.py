@@ -1,7 +1,8 @@
 """Opening a docker-archive that nobody vouches for: what it says, and where its layers' bytes lie.
 
-Only archives in the form that every engine takes are opened: whole, uncompressed, regular files with clean relative
-names, one image whose documents agree with each other.
+Only archives in the form that every engine takes are opened: whole, uncompressed, clean relative names, one image whose
+documents are regular files and agree with each other. Members that the image does not name, such as the links that
+older forms of the archive have beside it, are passed over.
 """
 
 from __future__ import annotations
@@ -101,15 +102,19 @@ def _read(path: str, descriptor: int) -> Archive:
     members = _members(path, descriptor)
 
     def member(name: str) -> Found | None:
-        if name in members:
+        if name not in members:
+            errors.append(ScratchbuildError(f"{MANIFEST} names {name!r}, which is not in the archive", where=path))
+        elif members[name].member.kind != tar.FILE:
+            errors.append(ScratchbuildError(f"the member {name!r} is not a regular file", where=path))
+        else:
             return members[name]
-        errors.append(ScratchbuildError(f"{MANIFEST} names {name!r}, which is not in the archive", where=path))
         return None
 
     manifest, image, config = documents.Manifest("", (), ()), None, b""
     with gathered(errors, f"{path}: {MANIFEST}"):
-        manifest = documents.parse_manifest(_bytes(descriptor, members[MANIFEST]), wrong := [])
-        raise_all(wrong)
+        if found := member(MANIFEST):
+            manifest = documents.parse_manifest(_bytes(descriptor, found), wrong := [])
+            raise_all(wrong)
     if manifest.config and (found := member(manifest.config)):
         with gathered(errors, f"{path}: {manifest.config}"):
             config = _bytes(descriptor, found)
@@ -130,20 +135,18 @@ def _read(path: str, descriptor: int) -> Archive:
 
 
 def _members(path: str, descriptor: int) -> dict[str, Found]:
-    """Return the archive's files by name. Raises ScratchbuildError if it is no docker-archive at all."""
+    """Return the archive's members by name, all but directories. Raises ScratchbuildError if it is no docker-archive."""
     members: dict[str, Found] = {}
     errors: list[ScratchbuildError] = []
     names: list[str] = []
     try:
         for found in untar.members(descriptor):
-            name, kind = found.member.name, found.member.kind
+            name = found.member.name
             names.append(name)
-            if kind == tar.DIRECTORY:
+            if found.member.kind == tar.DIRECTORY:
                 continue
             if name in members:
                 errors.append(ScratchbuildError(f"the member {name!r} is there twice", where=path))
-            elif kind != tar.FILE:
-                errors.append(ScratchbuildError(f"the member {name!r} is not a regular file", where=path))
             elif not documents.is_clean(name):
                 what = f"the member {name!r} has no clean relative name: no /, ./ or .. in front or between"
                 errors.append(ScratchbuildError(what, where=path))

@@ -84,7 +84,22 @@ def raw(part: str, data: bytes) -> Callable[[Good], None]:
     return lambda good: setattr(good, f"raw_{part}", data)
 
 
+def replace(name: str, kind: bytes) -> Callable[[Good], None]:
+    """Return what puts a link in the place of a file of the archive."""
+
+    def spoil(good: Good) -> None:
+        good.left_out.add(name)
+        good.more.append((info(name, kind, "layer0.tar"), b""))
+
+    return spoil
+
+
 def test_a_good_archive_passes(good: Good, tmp_path: Path) -> None:
+    check(good.write(tmp_path / "good.tar"))
+
+
+def test_members_that_the_image_does_not_name_may_be_links_and_directories(good: Good, tmp_path: Path) -> None:
+    good.more += [(info("old/", tarfile.DIRTYPE), b""), (info("old/layer.tar", tarfile.SYMTYPE, "../layer0.tar"), b"")]
     check(good.write(tmp_path / "good.tar"))
 
 
@@ -171,14 +186,10 @@ SPOILT = {
     "layer ./layer0.tar": (set_manifest("Layers", ["./layer0.tar", "layer1.tar"]), "not a clean relative name"),
     "member ../x": (lambda good: good.more.append((info("../x"), b"")), "the member '../x' has no clean relative name"),
     "member twice": (lambda good: good.more.append((info("config.json"), b"")), "'config.json' is there twice"),
-    "member a symbolic link": (
-        lambda good: good.more.append((info("l", tarfile.SYMTYPE, "layer0.tar"), b"")),
-        "the member 'l' is not a regular file",
-    ),
-    "member a hard link": (
-        lambda good: good.more.append((info("l", tarfile.LNKTYPE, "layer0.tar"), b"")),
-        "the member 'l' is not a regular file",
-    ),
+    "layer a symbolic link": (replace("layer1.tar", tarfile.SYMTYPE), "member 'layer1.tar' is not a regular file"),
+    "layer a hard link": (replace("layer1.tar", tarfile.LNKTYPE), "member 'layer1.tar' is not a regular file"),
+    "config a symbolic link": (replace("config.json", tarfile.SYMTYPE), "'config.json' is not a regular file"),
+    "manifest a symbolic link": (replace("manifest.json", tarfile.SYMTYPE), "'manifest.json' is not a regular file"),
 }
 
 

@@ -77,6 +77,12 @@ def test_skopeo_inspects_it(judged: Judged, run: Callable[..., str]) -> None:
 
 
 @pytest.mark.engine("skopeo")
+def test_what_skopeo_makes_of_it_passes_our_check(judged: Judged, run: Callable[..., str], tmp_path: Path) -> None:
+    run("skopeo", "--insecure-policy", "copy", f"docker-archive:{judged.path}", "docker-archive:other.tar:a:b")
+    check.check(str(tmp_path / "other.tar"))
+
+
+@pytest.mark.engine("skopeo")
 @pytest.mark.engine("umoci")
 def test_umoci_unpacks_what_skopeo_converts_to_every_file_as_it_was_said(
     judged: Judged, run: Callable[..., str], tmp_path: Path

@@ -135,7 +135,7 @@ def _read(path: str, descriptor: int) -> Archive:
 
 
 def _members(path: str, descriptor: int) -> dict[str, Found]:
-    """Return the archive's members by name, all but directories. Raises ScratchbuildError if it is no docker-archive."""
+    """Return all members but directories by name. Raises ScratchbuildError if it is no docker-archive."""
     members: dict[str, Found] = {}
     errors: list[ScratchbuildError] = []
     names: list[str] = []

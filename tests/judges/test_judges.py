@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -49,20 +48,15 @@ def test_docker_loads_and_runs_it_and_sees_every_file_as_it_was_said(
 
 
 @pytest.mark.engine("podman")
-def test_podman_loads_and_runs_it_and_sees_every_file_as_it_was_said(judged: Judged, run: Callable[..., str]) -> None:
+def test_podman_loads_and_runs_it_and_sees_every_file_as_it_was_said(
+    judged: Judged, run: Callable[..., str], podman_environment: dict[str, str]
+) -> None:
     name = f"localhost/{judged.tag}"
-    limits = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
-    run_it = ("run", "--rm", "--network", "none", "--pull=never", *limits, name)
-    with tempfile.TemporaryDirectory(prefix="podman") as folder:  # podman takes no longer runroot
-        store = ("--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs")
-        try:
-            assert name in run("podman", *store, "load", "-i", judged.path)
-            (found,) = json.loads(run("podman", *store, "image", "inspect", name))
-            assert found["Id"] == image_id(judged)
-            printed = run("podman", *store, "--runtime", "runc", *run_it, *judged.paths)
-        finally:
-            run("podman", *store, "rmi", "-f", name)
-    assert printed == judged.printed
+    assert name in run("podman", "load", "-i", judged.path, **podman_environment)
+    (found,) = json.loads(run("podman", "image", "inspect", name, **podman_environment))
+    assert found["Id"] == image_id(judged)
+    run_it = ("run", "--rm", "--network", "none", "--pull=never", name)
+    assert run("podman", *run_it, *judged.paths, **podman_environment) == judged.printed
 
 
 @pytest.mark.engine("skopeo")

@@ -194,7 +194,7 @@ class Root:
             if stat.S_ISLNK(status.st_mode) and (todo or follow):
                 if len(links) == MOST_LINKS:
                     message = f"too many links in a row at {path} (a loop?): ... {links[-1].path} -> {links[-1].text}"
-                    raise ScratchbuildError(message)
+                    raise ScratchbuildError(message, mend="Repair one of the links, or name the file itself.")
                 text = self._text[here]
                 links.append(Link(here, text))
                 if text.startswith("/"):

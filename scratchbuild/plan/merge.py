@@ -13,51 +13,72 @@ if TYPE_CHECKING:
 
     from scratchbuild.rootfs import Entry
 
+MEND = "Give one of them another target, or leave it out."
+
 
 def merge(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries of one image, sorted bytewise by path, one each.
+    """Return the entries of one image, sorted bytewise by path, one each; their order does not matter.
 
     Raises ScratchbuildError (or several at once) for two that want one path as different things, and for a path below
     something that is no directory.
     """
     found: dict[str, Entry] = {}
-    errors: list[ScratchbuildError] = []
+    clashes: dict[str, ScratchbuildError] = {}
     for entry in entries:
-        other = found.get(entry.path)
-        if other is None or (other.implied and entry.kind == "directory"):
+        other = found.setdefault(entry.path, entry)
+        if other.implied and not entry.implied:
             found[entry.path] = entry
         elif not _same(other, entry):
-            errors.append(_conflict(other, entry))
+            clashes.setdefault(entry.path, _clash(other, entry))
+    errors = list(clashes.values())
     for entry in found.values():
         for parent in parents(entry.path):
             above = found.get(parent)
             if above is not None and above.kind != "directory":
-                errors.append(_conflict(above, entry))
+                if parent not in clashes and not entry.implied:
+                    errors.append(_below(above, entry))
                 break
     raise_all(errors)
     return sorted(found.values(), key=lambda entry: os.fsencode(entry.path))
 
 
 def _same(one: Entry, two: Entry) -> bool:
-    """Whether it does not matter which of two entries for one path is taken."""
-    if two.implied and one.kind == "directory":
-        return True
-    return one._replace(reason="", implied=False) == two._replace(reason="", implied=False)
+    """Whether it does not matter which of two entries for one path is taken.
+
+    A directory that is only implied agrees with everything: what is below something else is found by its own path.
+    """
+    return two.implied or _plain(one) == _plain(two)
 
 
-def _conflict(one: Entry, two: Entry) -> ScratchbuildError:
-    if one.path == two.path:
-        what = f"two entries want {one.path}: {_described(one)}, and {_described(two)}"
-    else:
-        what = f"{two.path} cannot be below {one.path}: that is {_described(one)}; the other is {_described(two)}"
-    return ScratchbuildError(what, mend="Give one of them another target, or leave it out.")
+def _plain(entry: Entry) -> Entry:
+    """Return the entry without what the image does not show: its reason, and whether it shares its inode."""
+    if entry.kind == "hardlink":
+        entry = entry._replace(kind="file", link="")
+    return entry._replace(reason="", implied=False)
 
 
-def _described(entry: Entry) -> str:
-    """Return an entry in words: `a file from /x (files[0])`."""
-    text = f"a {entry.kind}"
+def _clash(one: Entry, two: Entry) -> ScratchbuildError:
+    what = f"two entries want {one.path}: {_described(one, two)}, and {_described(two, one)}"
+    return ScratchbuildError(what, mend=MEND)
+
+
+def _below(above: Entry, entry: Entry) -> ScratchbuildError:
+    what = f"{above.path} is {_described(above)}, so {entry.path} cannot be below it: {_described(entry)}"
+    return ScratchbuildError(what, mend=MEND)
+
+
+def _described(entry: Entry, other: Entry | None = None) -> str:
+    """Return an entry in words, with what differs from `other`: `a file from /x of mode 0644 (files[0])`."""
+    words = [f"a {entry.kind}"]
     if entry.kind == "symlink":
-        text += f" to {entry.link}"
-    if entry.source:
-        text += f" from {entry.source}"
-    return f"{text} ({entry.reason})"
+        words.append(f"to {entry.link}")
+    elif entry.source:
+        words.append(f"from {entry.source}")
+    elif entry.kind == "file":
+        words.append("with its own content")
+    if other is not None and entry.kind == other.kind:
+        if entry.mode != other.mode:
+            words.append(f"of mode {entry.mode:04o}")
+        if (entry.uid, entry.gid) != (other.uid, other.gid):
+            words.append(f"of owner {entry.uid}:{entry.gid}")
+    return f"{' '.join(words)} ({entry.reason})"

@@ -48,6 +48,7 @@ class Places:
 
     def __init__(self, definition: Definition, root: Root) -> None:
         self._root = root
+        self._definition = definition
         self._links = {link.path: link.text for link in definition.symlinks}
         asked = [directory.path for directory in definition.directories]
         targets = [
@@ -83,12 +84,20 @@ class Places:
                 continue
             followed += 1
             if followed > MOST_LINKS:
-                message = f"{path} never ends: the links form a loop at {here} -> {text}"
-                raise ScratchbuildError(message, where="symlinks", mend="Let one of them point to a real path.")
+                raise self._loop(path, here)
             if text.startswith("/"):
                 done = []
             todo.extend(part for part in reversed(text.split("/")) if part not in {"", "."})
         return "/" + "/".join(done)
+
+    def _loop(self, path: str, link: str) -> ScratchbuildError:
+        """Return the error for a path of the image that leads to `link`, which leads back to itself."""
+        key = next(given.key for given in self._definition.symlinks if given.path == link)
+        return ScratchbuildError(
+            f"{path} never ends: the links form a loop at {link} -> {self._links[link]}",
+            where=f"{self._definition.path}: {key}",
+            mend="Let one of them point to a real path.",
+        )
 
     def mirrored(self, path: str, reason: str) -> Placed:
         """Return where this machine's `path` goes in the image when it keeps its name, with the links on the way.

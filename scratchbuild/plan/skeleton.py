@@ -35,7 +35,6 @@ def skeleton(definition: Definition, places: Places) -> list[Entry]:
             path = places.canonical(link.path, last=False)
             entries.append(Entry(path, "symlink", LINK_MODE, link.key, link=link.text))
         except ScratchbuildError as error:
-            error.where = where
-            errors.append(error)
+            errors.append(error.at(where))
     raise_all(errors)
     return entries

@@ -57,13 +57,13 @@ class Wanted(NamedTuple):
 def check(definition: Definition) -> None:
     """Raise ScratchbuildError for each declaration that cannot be true beside an earlier one, naming both keys."""
     first: dict[str, list[Wanted]] = {}
-    errors = []
+    errors: dict[str, ScratchbuildError] = {}
     everything = list(_wanted(definition))
     for wanted in everything:
         for other in first.setdefault(wanted.path, []):
             same = wanted.kind == other.kind and wanted.means == other.means
             if not same and frozenset({wanted.kind, other.kind}) not in _OPEN:
-                errors.append(_clash(definition, wanted, other))
+                errors.setdefault(wanted.key, _clash(definition, wanted, other))
                 break
         first[wanted.path].append(wanted)
     for wanted in everything:
@@ -71,10 +71,10 @@ def check(definition: Definition) -> None:
         while above != "/":
             files = [other for other in first.get(above, ()) if other.kind in {FILE, PROGRAM}]
             if files:
-                errors.append(_below(definition, wanted, files[0]))
+                errors.setdefault(wanted.key, _below(definition, wanted, files[0]))
                 break
             above = posixpath.dirname(above)
-    raise_all(errors)
+    raise_all(list(errors.values()))
 
 
 def _clash(definition: Definition, wanted: Wanted, other: Wanted) -> ScratchbuildError:

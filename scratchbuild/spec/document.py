@@ -89,15 +89,15 @@ def _not_toml(message: str, text: str, path: str) -> ScratchbuildError:
     return ScratchbuildError(
         f"{what[:1].lower()}{what[1:]}\n    {shown}\n    {' ' * (column - 1 - first)}^",
         where=f"{path}: line {line}, column {column}",
-        mend=_mend(what) if words[:1] == ["line"] else "A quote or a bracket before it is not closed.",
+        mend=_mend(what, ended=words[:1] != ["line"]),
     )
 
 
-def _mend(what: str) -> str:
+def _mend(what: str, *, ended: bool) -> str:
     if "overwrite" in what or "twice" in what:
         return "The key is there already: write it once."
-    if "Invalid value" in what:
-        return 'Strings are written in quotes: "hello:v1".'
     if "Invalid statement" in what or "Expected '='" in what:
         return 'A line is key = value, as in tags = ["hello:v1"].'
-    return ""
+    if ended:
+        return "The text ends too early: a value is missing, or a quote or a bracket is not closed."
+    return 'Strings are written in quotes: "hello:v1".' if "Invalid value" in what else ""

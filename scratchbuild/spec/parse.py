@@ -39,9 +39,7 @@ KEYS = {
     ),
     "directories": Key(contents.directories, 'directories = ["/run", { path = "/tmp", mode = "1777" }]'),
     "symlinks": Key(contents.symlinks, 'symlinks = { "/bin/sh" = "bash" }'),
-    "libraries": Key(
-        contents.libraries, 'libraries = ["libnss_files.so.2"] or { layout = "/lib64", extra = ["libnss_files.so.2"] }'
-    ),
+    "libraries": Key(contents.libraries, 'libraries = { layout = "/lib64", extra = ["libnss_files.so.2"] }'),
     "users": Key(accounts.users, 'users = [{ name = "app", uid = 1000 }]'),
     "groups": Key(accounts.groups, 'groups = [{ name = "staff", gid = 50, members = ["app"] }]'),
     "entrypoint": Key(runtime.command, 'entrypoint = ["/bin/hello", "--verbose"]'),

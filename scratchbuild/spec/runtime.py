@@ -5,7 +5,7 @@ from __future__ import annotations
 from scratchbuild.errors import ScratchbuildError, raise_all
 from scratchbuild.spec import paths, times
 from scratchbuild.spec.definition import Healthcheck, Verify
-from scratchbuild.spec.field import Field, quote, twice
+from scratchbuild.spec.field import Field, describe, quote, twice
 
 # Names of signal(7), without SIG.
 _NAMED = (
@@ -159,7 +159,7 @@ def _timeout(field: Field) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise field.wrong("a number of seconds")
     if not 0 < value <= MOST_TIMEOUT:
-        raise field.error(f"expected more than 0 and at most {MOST_TIMEOUT} seconds")
+        raise field.error(f"expected more than 0 and at most {MOST_TIMEOUT} seconds, got {describe(value)}")
     return float(value)
 
 

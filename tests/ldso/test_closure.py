@@ -92,6 +92,41 @@ def test_libraries_come_in_the_order_in_which_the_loader_loads_them(workshop: An
     assert names(found)[4] == "libc1.so"
 
 
+def test_nearer_needer_decides_where_a_library_comes_from(workshop: Any, judge: Any) -> None:
+    for folder in ("deep", "near", "far"):
+        workshop.library(f"{folder}/libx.so")
+    workshop.library("lib/libdeep.so", ("deep/libx.so",), ("-Wl,-rpath,$ORIGIN/../deep",))
+    workshop.library("lib/liba.so", ("lib/libdeep.so",), ("-Wl,-rpath,$ORIGIN",))
+    workshop.library("lib/libb.so", ("near/libx.so",), ("-Wl,-rpath,$ORIGIN/../near",))
+    workshop.library("lib/libc1.so", ("far/libx.so",), ("-Wl,-rpath,$ORIGIN/../far",))
+    program = workshop.program("p", ("lib/liba.so", "lib/libb.so", "lib/libc1.so"), ("-Wl,-rpath,$ORIGIN/lib",))
+    assert by_name(judge.agrees(program))["libx.so"].path == workshop.path("near/libx.so")
+
+
+def test_rpath_beside_a_runpath_counts_for_nothing(workshop: Any, judge: Any) -> None:
+    workshop.library("b/libb.so")
+    workshop.library("libdir/liba.so", ("b/libb.so",))
+    rpath = f"{workshop.path('libdir')}:{workshop.path('b')}"
+    program = workshop.program("p", ("libdir/liba.so",), (f"-Wl,-rpath,{rpath}", OLD_TAGS))
+    assert by_name(judge.agrees(program))["libb.so"].path == workshop.path("b/libb.so")
+    with open(program, "rb") as file:
+        data = file.read()
+    # DT_DEBUG, which only a debugger misses, becomes a DT_RUNPATH of the same string, then RPATH of libb is no more.
+    (rpath_entry,) = (data[place : place + 16] for place in range(0, len(data), 8) if is_rpath(data, place))
+    changed = data.replace(bytes([21]) + bytes(15), bytes([29]) + bytes(7) + rpath_entry[8:], 1)
+    assert changed != data
+    with open(program, "wb") as file:
+        file.write(changed)
+    assert not judge.finds(program)
+    assert "library libb.so not found" in error(program)
+
+
+def is_rpath(data: bytes, place: int) -> bool:
+    """Whether a dynamic entry DT_RPATH is there: the tag, a small number, and a tag after it that is one, too."""
+    words = [int.from_bytes(data[place + step : place + step + 8], "little") for step in (0, 8, 16)]
+    return words[0] == 15 and 0 < words[1] < 4096 and words[2] in {12, 25}
+
+
 @pytest.mark.parametrize("token", ["$ORIGIN", "${ORIGIN}", "$ORIGIN/../lib", "$ORIGIN/sub/../../lib"])
 def test_origin_is_the_folder_of_the_real_program(workshop: Any, judge: Any, token: str) -> None:
     target = "bin" if token.endswith(("N", "}")) else "lib"

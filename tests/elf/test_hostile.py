@@ -167,3 +167,13 @@ def test_tables_that_point_nowhere(in_memory: Any, programs: list[bytes], entrie
     with pytest.raises(ScratchbuildError) as caught:
         elf.read(in_memory(data))
     assert message in caught.value.what
+
+
+def test_segment_that_is_mapped_over_another_counts_as_for_the_loader(in_memory: Any) -> None:
+    start = 64 + 3 * 56
+    under = ENTRY.pack(1, 0) + ENTRY.pack(5, start + 96) + ENTRY.pack(0, 0)
+    over = ENTRY.pack(1, 8) + ENTRY.pack(5, start + 96) + ENTRY.pack(0, 0)
+    strings = b"liba.so\0libb.so\0"
+    size = start + 96 + len(strings)
+    headers = with_programs(program(1, 0, 0, size), program(1, start + 48, start, 48), program(2, start, start, 48))
+    assert elf.read(in_memory(headers + under + over + strings)).needed == ("libb.so",)

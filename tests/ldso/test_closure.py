@@ -1,5 +1,6 @@
 """The libraries of a program are those that its loader would load, or the build says which are not there and why."""
 
+# ruff: noqa: D102 -- a test's name is its sentence
 from __future__ import annotations
 
 import json

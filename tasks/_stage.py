@@ -6,21 +6,18 @@ doit orders the stages by their files; a stage's seal decides whether it runs (d
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import xxhash
 from doit.exceptions import TaskFailed
 
-import scratchbuild
 from scratchbuild import files
 from scratchbuild.errors import ScratchbuildError, from_os_error
 from scratchbuild.state import seal
 from scratchbuild.state.record import Record
-from scratchbuild.tasks import _project
+from scratchbuild.tasks import _code, _project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,8 +41,6 @@ SEALS = ".seals"
 DEFINITION = "definition"
 # What an image's folder holds, besides the files that carry the image's or the layer's name.
 NAMES = ("rootfs.json", "binaries.json", "libraries.json", "config.json", "manifest.json", "load.json")
-# The rooms whose code does not reach any byte of an image.
-_SILENT = frozenset({"report", "engines"})
 
 
 class Stage(NamedTuple):
@@ -218,9 +213,8 @@ def run(outcome: Outcome) -> None:
     project = _project.current()
     take_lock()
     start = time.monotonic()
-    before = seal.load(stage.seal)
     os.makedirs(os.path.dirname(stage.seal), exist_ok=True)
-    files.remove(stage.seal)
+    before = seal.begin(stage.seal, stage.makes)
     origin = os.path.join(os.path.dirname(stage.seal), DEFINITION)
     if not os.path.exists(origin):
         files.write(origin, os.fsencode(stage.image.path))
@@ -229,15 +223,19 @@ def run(outcome: Outcome) -> None:
         stage.make(stage.image, record)
     finally:
         outcome.notes = record.notes
-    if before is not None:
-        remove_stale(stage.image, [path for path in before.made if path not in record.makes])
+    remove_stale(stage.image, [path for path in before if path not in record.makes])
     seal.save(stage.seal, seal.of(record, used(stage), time.monotonic() - start))
 
 
 def remove_stale(image: Image, paths: Sequence[str]) -> None:
-    """Remove what a stage made before and no longer makes; folders only once they are empty."""
+    """Remove what a stage made before and no longer makes; folders only once they are empty.
+
+    What another stage of the image makes now, by its seal, stays.
+    """
+    seals = [seal.load(image.file(f"{SEALS}/{name}.json")) for name in STAGES] if paths else []
+    kept = {path for other in seals if other for path in other.made}
     for path in sorted(paths, reverse=True):
-        if not is_below(path, image.folder):
+        if path in kept or not is_below(path, image.folder):
             continue
         if os.path.isdir(path) and not os.path.islink(path):
             with contextlib.suppress(OSError):
@@ -273,31 +271,4 @@ def take_lock() -> None:
 def used(stage: Stage) -> dict[str, str]:
     """Return what the stage uses besides files, as its seal keeps it."""
     keys = {name: repr(value) for name, value in stage.uses.items()}
-    return {"the folder": stage.image.folder, "scratchbuild's own code": tool(stage.name), **keys}
-
-
-@functools.cache
-def tool(name: str) -> str:
-    """Return the XXH3-128 of the code that a stage runs: the library's, and its own module's.
-
-    The library counts as a whole but for the rooms that no byte of an image passes through; load and verify are
-    decided by those as well.
-    """
-    package = os.path.dirname(os.path.abspath(scratchbuild.__file__))
-    tasks = os.path.dirname(os.path.abspath(__file__))
-    state = xxhash.xxh3_128()
-    for path in [*_modules(package, frozenset() if name in {"load", "verify"} else _SILENT), f"{tasks}/{name}.py"]:
-        with open(path, "rb") as file:
-            state.update(file.read())
-    return state.hexdigest()
-
-
-@functools.cache
-def _modules(package: str, without: frozenset[str]) -> list[str]:
-    found = []
-    for item in sorted(os.scandir(package), key=lambda item: item.name):
-        if item.name.endswith(".py") and not item.is_symlink():
-            found.append(item.path)
-        elif item.is_dir(follow_symlinks=False) and item.name not in {"__pycache__", *without}:
-            found.extend(_modules(item.path, without))
-    return found
+    return {"the folder": stage.image.folder, "scratchbuild's own code": _code.fingerprint(stage.name), **keys}

@@ -43,7 +43,7 @@ def beside(path: str, mode: int = 0o644) -> Iterator[BinaryIO]:
             yield cast("BinaryIO", file)
             file.flush()
             os.fchmod(file.fileno(), mode)
-        os.replace(partial, path)
+        _put(partial, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial)
@@ -129,12 +129,19 @@ def _place(make: Callable[[str], None], path: str) -> None:
     partial = partial_name(path)
     make(partial)
     try:
-        if os.path.isdir(path) and not os.path.islink(path):
-            remove(path)
-        os.replace(partial, path)
+        _put(partial, path)
     except BaseException:
         os.unlink(partial)
         raise
+
+
+def _put(partial: str, path: str) -> None:
+    """Give a finished file or link its name. A folder of that name goes: what is built was another thing before."""
+    try:
+        os.replace(partial, path)
+    except IsADirectoryError:
+        remove(path)
+        os.replace(partial, path)
 
 
 def remove(path: str) -> None:

@@ -73,11 +73,12 @@ def built() -> list[str]:
 def clean_folder(folder: str) -> None:
     """Remove an image's folder but for what a person put in it. Raises OSError."""
     seals = os.path.join(folder, _stage.SEALS)
-    made: set[str] = set()
+    # Named also where no seal tells: it may be damaged, or from before the folder was moved.
+    layers = [image.layer for image in _project.current().images if image.folder == folder]
+    made = {path + end for path in layers for end in ("", ".sha256")}
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(seals):
-            found = seal.load(os.path.join(seals, name))
-            made.update(found.made if found else ())
+            made.update(seal.listed(os.path.join(seals, name)))
     files.sweep(folder)
     for name in ("rootfs", "sandbox", *_stage.NAMES, os.path.basename(folder) + ".tar"):
         files.remove(os.path.join(folder, name))

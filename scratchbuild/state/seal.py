@@ -1,24 +1,25 @@
 """A seal: the record that a stage ended well, beside what it made. No seal, an unreadable one or a broken one: stale.
 
-The seal is removed before a stage touches its targets and written, in one step, after the last of them is in place:
-whatever kills the stage in between leaves no seal, and the stage runs again.
+Before a stage touches its targets, its seal is replaced by the mere list of what may be there, and that by the new seal
+after the last target is in place: whatever kills the stage in between leaves no seal, and the stage runs again and
+clears away what it does not make this time.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from scratchbuild import files
 from scratchbuild.state.imprint import Imprint, Imprints
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from scratchbuild.state.record import Record
 
 _VERSION = 1
+_UNFINISHED = 0
 
 
 class Seal(NamedTuple):
@@ -35,6 +36,26 @@ class Verdict(NamedTuple):
 
     fresh: bool
     reason: str = ""
+
+
+def begin(path: str, made: Iterable[str]) -> list[str]:
+    """Put the list of what may be there in the place of the seal at `path`, and return it.
+
+    That is what the last run made, what runs that did not end may have made, and `made`, what this one will.
+    Raises OSError.
+    """
+    paths = sorted({*listed(path), *made})
+    files.write(path, json.dumps({"version": _UNFINISHED, "made": paths}, separators=(",", ":")).encode())
+    return paths
+
+
+def listed(path: str) -> list[str]:
+    """Return the paths that the seal at `path` lists as made, or those that an unfinished run may have made."""
+    try:
+        with open(path, "rb") as file:
+            return [str(made) for made in json.load(file)["made"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
 
 
 def load(path: str) -> Seal | None:
@@ -87,7 +108,7 @@ def check(path: str, uses: Mapping[str, str], imprints: Imprints) -> Verdict:
     """
     seal = load(path)
     if seal is None:
-        return Verdict(fresh=False, reason="a damaged record" if os.path.lexists(path) else "not made yet")
+        return Verdict(fresh=False, reason=_why_none(path))
     if seal.uses != uses:
         names = sorted(name for name in {*seal.uses, *uses} if seal.uses.get(name) != uses.get(name))
         return Verdict(fresh=False, reason=", ".join(names) + " changed")
@@ -110,6 +131,18 @@ def check(path: str, uses: Mapping[str, str], imprints: Imprints) -> Verdict:
             # A cache that cannot be written is no reason to be stale; the files are hashed again next time.
             return Verdict(fresh=True)
     return Verdict(fresh=True)
+
+
+def _why_none(path: str) -> str:
+    """Return in words why there is no seal at `path` that can be read."""
+    try:
+        with open(path, "rb") as file:
+            unfinished = json.load(file)["version"] == _UNFINISHED
+    except FileNotFoundError:
+        return "not made yet"
+    except (OSError, ValueError, TypeError, KeyError):
+        unfinished = False
+    return "its last run did not finish" if unfinished else "a damaged record"
 
 
 def difference(path: str, before: str, after: str) -> str:

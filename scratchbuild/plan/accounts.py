@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scratchbuild.errors import ScratchbuildError
 from scratchbuild.rootfs import Entry
+from scratchbuild.spec.field import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def _number(name: int | str, known: dict[str, int], kind: str, key: str) -> int:
         return name
     if name not in known:
         raise ScratchbuildError(
-            f"no {kind} is called {name!r}",
+            f"no {kind} is called {quote(name)}",
             where=key,
             mend=f"Add it to {kind}s, or write its number. Known: {', '.join(sorted(known))}.",
         )
@@ -76,7 +77,7 @@ def _known(name: str, text: bytes | None, path: str, kind: str, key: str) -> Non
     if name not in names:
         lack = "the image has no " + path if text is None else f"{path} of the image does not have it"
         raise ScratchbuildError(
-            f"{kind} {name!r} is not known in the image: {lack}",
+            f"{kind} {quote(name)} is not known in the image: {lack}",
             where="user",
             mend=f"Add it to {key}, or write its number, which needs no {path}.",
         )

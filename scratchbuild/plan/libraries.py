@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from scratchbuild.errors import ScratchbuildError, raise_all
 from scratchbuild.ldso import cache
 from scratchbuild.ldso.closure import closure
-from scratchbuild.plan.sources import PERMISSIONS
+from scratchbuild.plan.copied import PERMISSIONS
 from scratchbuild.root import normal
 from scratchbuild.rootfs import Entry
 

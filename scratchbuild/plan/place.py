@@ -47,7 +47,7 @@ class Places:
     """The image's links and real directories as the definition alone decides them, over one root."""
 
     def __init__(self, definition: Definition, root: Root) -> None:
-        self._root = root
+        self.root = root
         self._definition = definition
         self._links = {link.path: link.text for link in definition.symlinks}
         asked = [directory.path for directory in definition.directories]
@@ -119,24 +119,26 @@ class Places:
                 continue
             here = "/" + "/".join([*image, part])
             there = "/" + "/".join([*host, part])
-            status = self._root.lstat(there)
+            status = self.root.lstat(there)
             is_link = status is not None and stat.S_ISLNK(status.st_mode)
             if here in self._links and (todo or not is_link):
                 image = self.canonical(here).split("/")[1:]
-                host = self._root.resolve(there).path.split("/")[1:]
+                host = self.root.resolve(there).path.split("/")[1:]
             elif not is_link:
                 image.append(part)
                 host.append(part)
             elif here in self._real:
                 image.append(part)
-                host = self._root.resolve(there).path.split("/")[1:]
+                host = self.root.resolve(there).path.split("/")[1:]
             else:
                 followed += 1
                 if followed > MOST_LINKS:
                     message = f"{path} never ends: the links form a loop at {there}"
                     raise ScratchbuildError(message, mend="Repair the link, or name the file itself.")
-                text = self._root.text(there)
-                links.append(Entry(here, "symlink", LINK_MODE, reason, link=relative(text, here)))
+                text = self.root.text(there)
+                said = relative(text, here)
+                check_link(said, here, there)
+                links.append(Entry(here, "symlink", LINK_MODE, reason, link=said))
                 if text.startswith("/"):
                     image, host = [], []
                 todo.extend(part for part in reversed(text.split("/")) if part)
@@ -144,7 +146,29 @@ class Places:
 
 
 def relative(text: str, path: str) -> str:
-    """Return a link's `text` as a relative one, for a link at `path`; one with `..` in an absolute path stays."""
-    if not text.startswith("/") or ".." in text.split("/"):
+    """Return a link's `text` as a relative one, for a link at `path`; one with `..` further on in it stays absolute.
+
+    Leading `..` that would climb above the root are left out: the kernel passes over them (path_resolution(7)).
+    """
+    absolute = text.startswith("/")
+    parts = [part for part in text.split("/") if part not in {"", "."}]
+    leading = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
+    room = 0 if absolute else path.count("/") - 1
+    if leading > room:
+        parts = parts[leading - room :]
+        text = ("/" if absolute else "") + "/".join(parts) or "."
+    if not absolute or ".." in parts:
         return text
     return posixpath.relpath(normal(text), posixpath.dirname(path))
+
+
+def check_link(text: str, path: str, source: str) -> None:
+    """Raise ScratchbuildError where the text of a link at `path` climbs above the root: engines refuse such a layer."""
+    depth = 0 if text.startswith("/") else path.count("/") - 1
+    for part in text.split("/"):
+        depth += (part not in {"", ".", ".."}) - (part == "..")
+        if depth < 0:
+            raise ScratchbuildError(
+                f"the link {source} -> {text} climbs out of the image from {path}",
+                mend="Make it anew with fewer .., or leave it out.",
+            )

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from scratchbuild import elf
 from scratchbuild.errors import ScratchbuildError, raise_all
+from scratchbuild.plan.scripts import check_interpreter
 from scratchbuild.plan.tree import Tree
+from scratchbuild.spec.field import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from scratchbuild.spec import Definition
     from scratchbuild.spec.definition import Binary
 
+NO_PROGRAM = "A program is an ELF file, or a script whose first line is #!INTERPRETER; what is neither goes in files."
 # A processor that runs the first runs the second too, and the image is one for the first.
 _COMPANIONS = {("amd64", "386"), ("arm64", "arm"), ("ppc64", "ppc"), ("mips64", "mips"), ("mips64le", "mipsle")}
 
@@ -42,34 +45,19 @@ def check(definition: Definition, entries: Sequence[Entry], root: Root) -> str:
 def _architecture(binary: Binary, tree: Tree, root: Root) -> str:
     """Return a binary's architecture, or nothing for a script whose interpreter is in the image."""
     with root.opened(binary.source) as file:
-        first = file.at(0, elf.INTERPRETER_LINE_BYTES)
         if not file.size:
             raise ScratchbuildError(f"{binary.source} is an empty file, not a program", mend="Build it again.")
-        script = None if elf.is_elf(first) else elf.interpreter_line(first)
-        if script is None:
-            try:
+        first = file.at(0, elf.INTERPRETER_LINE_BYTES)
+        try:
+            script = None if elf.is_elf(first) else elf.interpreter_line(first)
+            if script is None:
                 facts = elf.read(file)
-            except ScratchbuildError as error:
-                raise ScratchbuildError(f"{binary.source}: {error.what}", mend=error.mend) from error
-            return f"{facts.architecture}/{facts.variant}" if facts.variant else facts.architecture
-    _check_interpreter(binary, script, tree)
+                return f"{facts.architecture}/{facts.variant}" if facts.variant else facts.architecture
+        except ScratchbuildError as error:
+            mend = error.mend or ("Build it again, or copy it anew." if elf.is_elf(first) else NO_PROGRAM)
+            raise ScratchbuildError(f"{binary.source}: {error.what}", mend=mend) from error
+    check_interpreter(binary.source, script, tree, root)
     return ""
-
-
-def _check_interpreter(binary: Binary, script: tuple[str, str | None], tree: Tree) -> None:
-    interpreter, argument = script
-    missing = [] if tree.find(interpreter) else [interpreter]
-    if interpreter.rsplit("/", 1)[-1] == "env" and argument:
-        # env(1) looks its program up itself; which one it finds depends on the image's PATH.
-        program = next((word for word in argument.split() if not word.startswith("-") and "=" not in word), "")
-        if program and not tree.has_name(program):
-            missing.append(program)
-    if missing:
-        raise ScratchbuildError(
-            f"{binary.source} is a script for {interpreter}{' ' + argument if argument else ''}, "
-            f"and the image has no {' and no '.join(missing)}",
-            mend=f"Add to binaries: {', '.join(missing)}.",
-        )
 
 
 def _one(definition: Definition, found: dict[str, Binary]) -> str:
@@ -82,7 +70,7 @@ def _one(definition: Definition, found: dict[str, Binary]) -> str:
         if others and not all((wanted, other) in _COMPANIONS for other in others):
             binary = found[others[0]]
             raise ScratchbuildError(
-                f"the image is for {given!r}, but {binary.source} is a program for {others[0]}",
+                f"the image is for {quote(given)}, but {binary.source} is a program for {others[0]}",
                 where=f"{definition.path}: architecture",
                 mend="Leave architecture out, and it is read from the binaries; or pack a program for it.",
             )

@@ -9,6 +9,7 @@ from scratchbuild.errors import ScratchbuildError, raise_all
 from scratchbuild.plan.accounts import GROUP, PASSWD, check_user
 from scratchbuild.plan.tree import Tree
 from scratchbuild.root import normal
+from scratchbuild.spec.field import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,9 +39,8 @@ def check(definition: Definition, entries: Sequence[Entry], content: Callable[[s
     """
     errors: list[ScratchbuildError] = []
     tree = Tree(entries)
-    given = definition.entrypoint is not None
     vector = entrypoint(definition)
-    key = "entrypoint" if given or vector else "cmd"
+    key = "cmd" if definition.cmd and not vector else "entrypoint"
     program = next(iter(vector or definition.cmd), None)
     try:
         if program is None:
@@ -61,37 +61,52 @@ def check(definition: Definition, entries: Sequence[Entry], content: Callable[[s
 
 def _check_program(program: str, tree: Tree, entries: Sequence[Entry], search: str, workdir: str) -> None:
     if "/" in program:
-        path = program if program.startswith("/") else f"{workdir}/{program}"
-        _check_executable(path, tree, entries)
+        _check_executable(normal(program if program.startswith("/") else f"{workdir}/{program}"), tree, entries)
         return
+    passed: list[ScratchbuildError] = []
     for folder in search.split(":"):
-        path = f"{folder or workdir}/{program}"
-        found = tree.find(path)
-        if found is not None and found.kind == "file" and found.mode & ANY_EXECUTE:
+        path = normal(f"{folder or workdir}/{program}")
+        try:
+            if tree.find(path) is None:
+                continue
+            _check_executable(path, tree, entries)
+        except ScratchbuildError as error:
+            passed.append(error)  # as execvp(3) does, which goes on to the next folder
+        else:
             return
-    raise ScratchbuildError(
-        f"{program!r} is not in the image's PATH ({search})", mend=_similar(program, entries) or "Write its whole path."
-    )
+    if passed:
+        raise passed[0]
+    mend = _similar(program, entries) or "Write its whole path."
+    if " " in program:
+        mend = f"Each argument is a string of its own: [{', '.join(map(quote, program.split()))}]."
+    raise ScratchbuildError(f"{quote(program)} is not in the image's PATH ({search})", mend=mend)
 
 
 def _check_executable(path: str, tree: Tree, entries: Sequence[Entry]) -> None:
     found = tree.find(path)
     if found is None:
         raise ScratchbuildError(
-            f"{path!r} is not in the image", mend=_similar(path, entries) or "Add it to binaries, or name another."
+            f"{quote(path)} is not in the image", mend=_similar(path, entries) or "Add it to binaries, or name another."
         )
     if found.kind == "directory":
-        raise ScratchbuildError(f"{path!r} is a directory", mend="Name a program in it.")
+        raise ScratchbuildError(f"{quote(path)} is a directory", mend="Name a program in it.")
     if not found.mode & ANY_EXECUTE:
         raise ScratchbuildError(
-            f"{path!r} is not executable: its mode is {found.mode:04o}",
+            f"{quote(path)} is not executable: its mode is {found.mode:04o}",
             mend='Give it mode = "0755" where the definition packs it.',
         )
 
 
 def _similar(path: str, entries: Sequence[Entry]) -> str:
-    programs = [entry.path for entry in entries if entry.kind in {"file", "hardlink", "symlink"}]
-    name = path.rsplit("/", 1)[-1]
-    same = [program for program in programs if program.rsplit("/", 1)[-1] == name]
-    near = same or difflib.get_close_matches(path, programs, n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else ""
+    """Return the sentence that names the program of the image which has this name, or one near to it."""
+    tree = Tree(entries)
+    programs: dict[str, str] = {}
+    for entry in entries:
+        try:
+            found = tree.find(entry.path)
+        except ScratchbuildError:
+            continue
+        if found is not None and found.kind == "file" and found.mode & ANY_EXECUTE:
+            programs.setdefault(entry.path.rsplit("/", 1)[-1], entry.path)
+    near = difflib.get_close_matches(path.rsplit("/", 1)[-1], programs, n=1, cutoff=0.7)
+    return f"Did you mean {programs[near[0]]}?" if near else ""

@@ -31,6 +31,7 @@ class Tree:
         todo = [part for part in path.split("/") if part not in {"", "."}][::-1]
         done: list[str] = []
         followed: list[Entry] = []
+        beyond = 0  # how many parts of what is to do were there before the last link was followed
         entry: Entry | None = None
         while todo:
             part = todo.pop()
@@ -39,17 +40,24 @@ class Tree:
                 continue
             entry = self._entries.get("/" + "/".join([*done, part]))
             if entry is None:
-                if followed:
+                if followed and len(todo) >= beyond:
                     missing = "/" + "/".join([*done, part, *todo[::-1]])
                     link = followed[-1]
-                    raise ScratchbuildError(f"{path} is a dangling link: {link.path} -> {link.link}, no {missing}")
+                    raise ScratchbuildError(
+                        f"{path} is a dangling link: {link.path} -> {link.link}, and the image has no {missing}",
+                        mend=f"Add {missing} to the image, or let the link point to what is there.",
+                    )
                 return None
             if entry.kind != "symlink":
                 done.append(part)
                 continue
             followed.append(entry)
             if len(followed) > MOST_LINKS:
-                raise ScratchbuildError(f"{path} never ends: the links form a loop at {entry.path} -> {entry.link}")
+                raise ScratchbuildError(
+                    f"{path} never ends: the links form a loop at {entry.path} -> {entry.link}",
+                    mend="Let one of them point to a real path.",
+                )
+            beyond = len(todo)
             if entry.link.startswith("/"):
                 done = []
             todo.extend(part for part in reversed(entry.link.split("/")) if part not in {"", "."})

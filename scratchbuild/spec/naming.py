@@ -25,11 +25,13 @@ ARCHITECTURES = frozenset(
     {"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"}
     | {"ppc64", "ppc64le", "riscv64", "s390x"}
 )
+# Those that have variants, after a slash (OCI image-index.md, "platform").
+_VARIANTS = frozenset({"arm/v5", "arm/v6", "arm/v7", "arm/v8", "arm64/v8"})
 _MACHINES = {
     "aarch64": "arm64",
     "armhf": "arm",
-    "armv6l": "arm",
-    "armv7l": "arm",
+    "armv6l": "arm/v6",
+    "armv7l": "arm/v7",
     "i386": "386",
     "i686": "386",
     "loongarch64": "loong64",
@@ -79,11 +81,15 @@ def layer_name(field: Field) -> str:
 
 
 def architecture(field: Field) -> str:
-    """Return the architecture as Go calls it, which is the OCI's name. Raises ScratchbuildError for others."""
+    """Return the architecture as Go calls it, which is the OCI's name, with its variant behind a slash: `arm/v7`.
+
+    Raises ScratchbuildError for others.
+    """
     text = field.text()
-    if text in ARCHITECTURES:
+    known = ARCHITECTURES | _VARIANTS
+    if text in known:
         return text
-    meant = text.lower().removeprefix("linux/").partition("/")[0]
-    meant = _MACHINES.get(meant, meant)
-    mend = f'Write "{meant}".' if meant in ARCHITECTURES else f"Known are {', '.join(sorted(ARCHITECTURES))}."
+    plain = text.lower().removeprefix("linux/")
+    meant = plain if plain in known else _MACHINES.get(plain, plain.partition("/")[0])
+    mend = f'Write "{meant}".' if meant in known else f"Known are {', '.join(sorted(ARCHITECTURES))}."
     raise field.error(f"{quote(text)} is not an architecture's name here", mend)

@@ -74,13 +74,26 @@ def test_a_layer_is_not_called_as_the_archive(refused: Callable[..., list[str]])
 
 def test_an_architecture_has_its_name_in_go(defined: Callable[..., Definition]) -> None:
     assert defined("").architecture is None
-    for name in ("amd64", "386", "arm64", "arm", "riscv64", "ppc64le", "s390x", "mips64le", "loong64"):
+    for name in (
+        "amd64",
+        "386",
+        "arm64",
+        "arm",
+        "riscv64",
+        "ppc64le",
+        "s390x",
+        "mips64le",
+        "loong64",
+        "arm/v7",
+        "arm64/v8",
+    ):
         assert defined(f'architecture = "{name}"').architecture == name
 
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("x86_64", "amd64"), ("aarch64", "arm64"), ("linux/amd64", "amd64"), ("arm/v7", "arm"), ("AMD64", "amd64"),
+    [("x86_64", "amd64"), ("aarch64", "arm64"), ("linux/amd64", "amd64"),
+     ("linux/arm/v7", "arm/v7"), ("armv7l", "arm/v7"), ("amd64/v9", "amd64"), ("AMD64", "amd64"),
      ("i686", "386")],
 )  # fmt: skip
 def test_an_architecture_called_otherwise_is_told_its_name(

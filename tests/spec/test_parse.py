@@ -86,7 +86,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
         told = refusal(path)
     finally:
         os.seteuid(user)
-    assert told == "a.toml: cannot read the definition: permission denied"
+    assert told.startswith("a.toml: cannot read the definition: permission denied")
 
 
 def test_a_file_too_large_for_a_definition_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from scratchbuild.errors import ScratchbuildError, raise_all
+from scratchbuild.errors import ScratchbuildError, flatten, raise_all
 from scratchbuild.ldso import cache
 from scratchbuild.ldso.closure import closure
 from scratchbuild.plan.copied import PERMISSIONS
@@ -45,7 +45,16 @@ def find(definition: Definition, root: Root, shell_library_path: str) -> Closure
             shell_library_path=shell_library_path,
         )
     except ScratchbuildError as error:
-        raise error.at(definition.path) from None
+        raise_all([single.at(_where(single, definition)) for single in flatten([error])])
+        raise
+
+
+def _where(error: ScratchbuildError, definition: Definition) -> str:
+    """Return the file and the key of whose program or library the error tells, which it names by its path."""
+    named = set(error.what.replace(",", " ").replace(":", " ").split())
+    keys = [binary.key for binary in definition.binaries if binary.source in named]
+    keys += [library.key for library in definition.libraries if library.name in named]
+    return f"{definition.path}: {keys[0]}" if keys else definition.path
 
 
 def _is_program(source: str, root: Root) -> bool:

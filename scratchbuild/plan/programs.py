@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scratchbuild import elf
 from scratchbuild.errors import ScratchbuildError, raise_all
@@ -58,6 +58,38 @@ def _architecture(binary: Binary, tree: Tree, root: Root) -> str:
             raise ScratchbuildError(f"{binary.source}: {error.what}", mend=mend) from error
     check_interpreter(binary.source, script, tree, root)
     return ""
+
+
+class _Bytes(NamedTuple):
+    """A file in memory, to read ELF from."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """The size in bytes."""
+        return len(self.data)
+
+    def at(self, offset: int, count: int, /) -> bytes:
+        """Return up to `count` bytes from `offset`."""
+        return self.data[offset : offset + count]
+
+
+def check_bytes(path: str, data: bytes, tree: Tree) -> None:
+    """Check that `data`, a file of the image that no binary is, would start there. Raises ScratchbuildError."""
+    line = None
+    try:
+        line = None if elf.is_elf(data) else elf.interpreter_line(data)
+        facts = None if line else elf.read(_Bytes(data))
+    except ScratchbuildError as error:
+        raise ScratchbuildError(f"{path}: {error.what}", mend=error.mend or NO_PROGRAM) from error
+    if line:
+        check_interpreter(path, line, tree, None)
+    elif facts and facts.interpreter and not tree.find(facts.interpreter):
+        raise ScratchbuildError(
+            f"{path} needs {facts.interpreter}, and the image has none",
+            mend="Name the program in binaries instead of files: its libraries and their loader come with it.",
+        )
 
 
 def _one(definition: Definition, found: dict[str, Binary]) -> str:

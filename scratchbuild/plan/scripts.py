@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 _FOLDERS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
-def check_interpreter(script: str, line: tuple[str, str | None], tree: Tree, root: Root) -> None:
-    """Raise ScratchbuildError unless the image has the interpreter of `script`, whose `#!` line is `line`."""
+def check_interpreter(script: str, line: tuple[str, str | None], tree: Tree, root: Root | None) -> None:
+    """Raise ScratchbuildError unless the image has the interpreter of `script`, whose `#!` line is `line`.
+
+    `root` is where one that it lacks could be taken from.
+    """
     interpreter, argument = line
     said = f"{script} is a script for {interpreter}{' ' + argument if argument else ''}"
     if interpreter.endswith("\r") or (argument or "").endswith("\r"):
@@ -32,7 +35,7 @@ def check_interpreter(script: str, line: tuple[str, str | None], tree: Tree, roo
         # env(1) looks its program up itself; which one it finds depends on the image's PATH.
         program = next((word for word in argument.split() if not word.startswith("-") and "=" not in word), "")
         if program and not tree.has_name(program):
-            missing.append(_found(program, root))
+            missing.append(_found(program, root) if root else program)
     if not missing:
         return
     raise ScratchbuildError(
@@ -41,8 +44,8 @@ def check_interpreter(script: str, line: tuple[str, str | None], tree: Tree, roo
     )
 
 
-def _mend(interpreter: str, missing: list[str], root: Root) -> str:
-    if interpreter in missing and root.resolve(interpreter).status is None:
+def _mend(interpreter: str, missing: list[str], root: Root | None) -> str:
+    if root and interpreter in missing and root.resolve(interpreter).status is None:
         return f"This machine has no {interpreter} either: install it, or name another in the script's first line."
     return f"Add to binaries: {', '.join(missing)}."
 

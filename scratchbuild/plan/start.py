@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scratchbuild.errors import ScratchbuildError, raise_all
 from scratchbuild.plan.accounts import GROUP, PASSWD, check_user
+from scratchbuild.plan.programs import check_bytes
 from scratchbuild.plan.tree import Tree
 from scratchbuild.root import normal
 from scratchbuild.spec.field import quote
@@ -47,33 +48,40 @@ def check(definition: Definition, entries: Sequence[Entry], content: Callable[[s
             raise ScratchbuildError(  # noqa: TRY301
                 "the image has nothing to run", mend='Name a program: entrypoint = ["/path/in/image"].'
             )
-        _check_program(program, tree, entries, dict(definition.env).get("PATH", DEFAULT_PATH), definition.workdir)
+        search = dict(definition.env).get("PATH", DEFAULT_PATH)
+        found = _program(program, tree, entries, search, definition.workdir)
+        if found.reason not in {binary.key for binary in definition.binaries}:  # those are checked already
+            check_bytes(found.path, content(found.path), tree)
     except ScratchbuildError as error:
         errors.append(error.at(f"{definition.path}: {key}"))
     try:
-        passwd, group = (content(path) if tree.find(path) else None for path in (PASSWD, GROUP))
-        check_user(definition.user, passwd, group)
+        _check_user(definition.user, tree, content)
     except ScratchbuildError as error:
         error.where = f"{definition.path}: user"
         errors.append(error)
     raise_all(errors)
 
 
-def _check_program(program: str, tree: Tree, entries: Sequence[Entry], search: str, workdir: str) -> None:
-    if "/" in program:
-        _check_executable(normal(program if program.startswith("/") else f"{workdir}/{program}"), tree, entries)
+def _check_user(user: str, tree: Tree, content: Callable[[str], bytes]) -> None:
+    if all(not name or name.isdigit() for name in user.split(":")):
         return
+    found = [tree.find(path) for path in (PASSWD, GROUP)]
+    check_user(user, *(content(file.path) if file is not None and file.kind == "file" else None for file in found))
+
+
+def _program(program: str, tree: Tree, entries: Sequence[Entry], search: str, workdir: str) -> Entry:
+    """Return the file that an engine would run. Raises ScratchbuildError."""
+    if "/" in program:
+        return _executable(normal(program if program.startswith("/") else f"{workdir}/{program}"), tree, entries)
     passed: list[ScratchbuildError] = []
     for folder in search.split(":"):
         path = normal(f"{folder or workdir}/{program}")
         try:
             if tree.find(path) is None:
                 continue
-            _check_executable(path, tree, entries)
+            return _executable(path, tree, entries)
         except ScratchbuildError as error:
             passed.append(error)  # as execvp(3) does, which goes on to the next folder
-        else:
-            return
     if passed:
         raise passed[0]
     mend = _similar(program, entries) or "Write its whole path."
@@ -82,7 +90,7 @@ def _check_program(program: str, tree: Tree, entries: Sequence[Entry], search: s
     raise ScratchbuildError(f"{quote(program)} is not in the image's PATH ({search})", mend=mend)
 
 
-def _check_executable(path: str, tree: Tree, entries: Sequence[Entry]) -> None:
+def _executable(path: str, tree: Tree, entries: Sequence[Entry]) -> Entry:
     found = tree.find(path)
     if found is None:
         raise ScratchbuildError(
@@ -95,6 +103,7 @@ def _check_executable(path: str, tree: Tree, entries: Sequence[Entry]) -> None:
             f"{quote(path)} is not executable: its mode is {found.mode:04o}",
             mend='Give it mode = "0755" where the definition packs it.',
         )
+    return found
 
 
 def _similar(path: str, entries: Sequence[Entry]) -> str:

@@ -22,6 +22,10 @@ variables = {
 }
 
 
+# What may stand before a path in a message.
+_BEFORE = frozenset({"", " ", "\n", "'", '"', "(", "["})
+
+
 class Image(NamedTuple):
     """One image of this run: its definition, or the error that its definition has."""
 
@@ -122,6 +126,25 @@ def shown(path: str) -> str:
     """Return a path as a person reads it best: relative to the folder of dodo.py if it is below it."""
     relative = os.path.relpath(path)
     return path if relative.startswith("..") else relative
+
+
+def briefly(text: str, image: Image) -> str:
+    """Return a message about an image with the paths of the project relative to the folder of dodo.py.
+
+    Where the image itself keeps such paths they stay whole: nobody could tell the two apart.
+    """
+    here = os.getcwd() + "/"
+    if image.definition:
+        kept = [binary.source for binary in image.definition.binaries if not binary.target]
+        kept += [file.source for file in image.definition.files if file.source and not file.target]
+        if any(path.startswith(here) for path in kept):
+            return text
+    first, *others = text.split(here)
+    told = first
+    for other in others:
+        bare = "/" not in other.split(" ")[0].split("\n")[0]
+        told += (("./" if bare else "") if told[-1:] in _BEFORE else here) + other
+    return told
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from doit.exceptions import UnmetDependency
 from doit.reporter import ConsoleReporter
 
 from scratchbuild import digest
+from scratchbuild.errors import ScratchbuildError, flatten
 from scratchbuild.report.console import Console, Summary
 from scratchbuild.tasks import _project, _stage
 
@@ -37,6 +38,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self._started: dict[str, float] = {}
         self._seen: list[str] = []
         self._interrupted = 0
+        self._told: set[tuple[str, str]] = set()
 
     def initialize(self, tasks: dict[str, Task], selected_tasks: list[str]) -> None:
         """Begin a run: join tasks by the files they mean, and let signals end it without a traceback."""
@@ -92,13 +94,22 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             return
         outcome = _stage.outcomes.get(task.name)
         if outcome is not None and outcome.error is not None:
-            self._errors.error(outcome.error)
+            self._tell(outcome.error, outcome.stage.image)
             for text in outcome.shown:
                 self._errors.line(text)
         elif task.name.startswith("_"):
-            self._errors.line(f"error: {fail.message}")
+            cache = _project.current().cache
+            self._errors.line(f"error: {fail.message.replace(cache, _project.shown(cache))}")
         else:
             super().add_failure(task, fail)
+
+    def _tell(self, error: ScratchbuildError, image: _project.Image) -> None:
+        """Write an error with its paths as a person knows them; one that all images have, once."""
+        for single in flatten([error]):
+            what, where, mend = (_project.briefly(text, image) for text in (single.what, single.where, single.mend))
+            if (what, where) not in self._told:
+                self._told.add((what, where))
+                self._errors.error(ScratchbuildError(what, where=where, mend=mend))
 
     def complete_run(self) -> None:
         """Write the images' lines, and what doit has to say of a person's own tasks."""

@@ -6,7 +6,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
-from scratchbuild.errors import from_os_error
+from scratchbuild.errors import ScratchbuildError, from_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,11 @@ class Lock:
         try:
             os.makedirs(self.folder, exist_ok=True)
             return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ScratchbuildError(
+                f"the cache {self.folder} cannot be a folder: there is a file of that name, or on the way to it",
+                mend="Choose another folder with cache=DIR.",
+            ) from error
         except OSError as error:
             mend = "Choose another folder with cache=DIR, or make this one writable."
             raise from_os_error(error, f"write in the cache {self.folder}", mend=mend) from error

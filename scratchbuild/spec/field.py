@@ -154,8 +154,7 @@ def convert_known(
 def _unknown(key: str, field: Field, known: Iterable[str]) -> ScratchbuildError:
     from scratchbuild.spec.suggest import suggestion  # noqa: PLC0415 - difflib is only for mistakes
 
-    top = field.document.keys
-    if key in top and field.key != key:
+    if key in field.document.keys:
         return field.error(
             f"unknown key {quote(key)} in this table",
             f"{key} belongs to the whole document: write it above the first line in brackets.",

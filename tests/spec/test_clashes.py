@@ -55,6 +55,10 @@ if TYPE_CHECKING:
             "files[0]: /bin/x is the program /bin/x by binaries[0], so it cannot be a folder to copy into",
         ),
         (
+            'binaries = ["/bin/x"]\ndirectories = ["/bin/x/d"]',
+            "directories[0]: /bin/x is the program /bin/x by binaries[0], so /bin/x/d cannot be below it",
+        ),
+        (
             'binaries = ["/bin/x"]\ndirectories = ["/bin/x"]',
             "binaries[0]: /bin/x is a directory of mode 0755 by directories[0], so it cannot be the program /bin/x",
         ),

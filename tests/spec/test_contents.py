@@ -120,6 +120,7 @@ files = [
   { source = "conf/*.ini", target = "/etc/app", mode = "0640" },
   { target = "/etc/motd", content = "h\\u00e9llo\\u0000\\n", mode = "0644" },
   { target = "/empty", content = "" },
+  { source = "/etc/*.d", mode = "0600" },
 ]""".replace('"/etc/app"', '"/etc/app/"')
     assert defined(text).files == (
         File("files[0]", "/etc/ssl"),
@@ -128,6 +129,7 @@ files = [
         File("files[3]", "/p/conf/*.ini", "/etc/app/", mode=0o640),
         File("files[4]", target="/etc/motd", content="h\u00e9llo\0\n".encode(), mode=0o644),
         File("files[5]", target="/empty", content=b""),
+        File("files[6]", "/etc/*.d", mode=0o600),
     )
 
 
@@ -271,6 +273,17 @@ def test_a_link_that_climbs_out_of_the_image_is_refused(refused: Callable[..., l
 
 def test_a_link_may_climb_to_the_root(defined: Callable[..., Definition]) -> None:
     assert defined('symlinks = { "/usr/bin/sh" = "../../x/.." }').symlinks[0].text == "../../x/.."
+
+
+def test_a_link_longer_than_linux_takes_is_refused(refused: Callable[..., list[str]]) -> None:
+    (error,) = refused(f'symlinks = {{ "/a" = "{"b/" * 2048}" }}')
+    assert error.endswith("is longer than 4095 bytes")
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_library_has_a_name(refused: Callable[..., list[str]], name: str) -> None:
+    (error,) = refused(f'libraries = ["{name}"]')
+    assert error.startswith(f'libraries[0]: "{name}" is not a library\'s name\n  Write it like this: libraries = ')
 
 
 def test_libraries_are_sonames_and_paths(defined: Callable[..., Definition]) -> None:

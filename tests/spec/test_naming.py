@@ -61,6 +61,8 @@ def test_a_layer_is_not_called_as_the_archive(refused: Callable[..., list[str]])
     assert refused('layer_name = "a.tar"') == [
         'layer_name: "a.tar" is the name of the finished archive\n  Choose another name.'
     ]
+    # On a file system that does not tell letters' case, it would be.
+    assert refused('layer_name = "A.tar"')[0].startswith('layer_name: "A.tar" is the name of the finished archive')
     assert refused('layer_name = "layer.tar"', name="layer") == [
         'layer_name: "layer.tar" is the name of the finished archive\n  Choose another name.'
     ]

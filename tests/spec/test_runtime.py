@@ -254,6 +254,12 @@ def test_a_duration_without_a_unit_is_refused(refused: Callable[..., list[str]],
 def test_a_health_check_needs_a_command_of_its_own(refused: Callable[..., list[str]]) -> None:
     mend = 'Write it like this: healthcheck = { command = ["/bin/hello", "--check"], interval = "30s" }'
     assert refused('healthcheck = { interval = "1s" }') == [f'healthcheck: "command" is missing\n  {mend}']
+    assert refused("healthcheck.command = 5") == [
+        (
+            "healthcheck.command: expected an array of strings, or a string for the image's shell, got the integer 5\n"
+            f"  {mend}"
+        )
+    ]
     assert refused("healthcheck.command = []") == [f"healthcheck.command: the command is empty\n  {mend}"]
     assert refused('healthcheck.command = ""') == [f"healthcheck.command: the command is empty\n  {mend}"]
     for word in ("CMD", "CMD-SHELL", "NONE"):

@@ -10,6 +10,7 @@ import doit
 
 from scratchbuild import spec
 from scratchbuild.errors import ScratchbuildError, SeveralErrors
+from scratchbuild.spec.field import quote
 from scratchbuild.spec.tags import canonical_tag
 from scratchbuild.state.imprint import Imprints
 from scratchbuild.state.lock import Lock
@@ -106,12 +107,12 @@ def _without_shared_tags(images: list[Image]) -> list[Image]:
     for sharers in owners.values():
         for image, number, tag in sharers if len(sharers) > 1 else ():
             others = [
-                shown(other.path) + (f" (as {theirs!r})" if theirs != tag else "")
+                shown(other.path) + (f" (as {quote(theirs)})" if theirs != tag else "")
                 for other, _, theirs in sharers
                 if other is not image
             ]
             error = ScratchbuildError(
-                f"the tag {tag!r} is also in {', '.join(others)}",
+                f"the tag {quote(tag)} is also in {', '.join(others)}",
                 where=f"{shown(image.path)}: tags[{number}]",
                 mend="Two images cannot have one tag: change one of them.",
             )

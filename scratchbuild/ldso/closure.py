@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scratchbuild.elf import Elf
-    from scratchbuild.ldso.defaults import Loader
+    from scratchbuild.ldso.loader import Loader
     from scratchbuild.root import Root
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from scratchbuild.errors import ScratchbuildError
 from scratchbuild.ldso import abi, cache, musl
+from scratchbuild.ldso.loader import Family, Loader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,30 +20,9 @@ if TYPE_CHECKING:
     from scratchbuild.elf import Elf
     from scratchbuild.ldso.look import Looker
 
-Family = Literal["glibc", "musl"]
-
 # Every loader known is below a megabyte; debugging data behind that is not searched.
 _MOST_BYTES: Final = 8 << 20
 _MOST_PATH_BYTES: Final = 4096
-
-
-class Loader(NamedTuple):
-    """A dynamic linker, by the path that programs name it by (PT_INTERP).
-
-    `directories` are those it looks into last, in order, without a slash at the end. `cache` is the path of its
-    ld.so.cache, empty where it has none. `library` and `platform` are what $LIB and $PLATFORM become.
-    """
-
-    path: str
-    family: Family
-    directories: tuple[str, ...]
-    cache: str
-    library: str
-    platform: str
-
-    def looks_into(self, directory: str) -> bool:
-        """Whether a library in `directory` is found without a cache, RPATH, RUNPATH or LD_LIBRARY_PATH."""
-        return directory.rstrip("/") in self.directories
 
 
 def family(interpreter: str) -> Family:

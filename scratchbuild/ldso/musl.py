@@ -15,8 +15,8 @@ from scratchbuild.ldso.loaded import Place
 
 if TYPE_CHECKING:
     from scratchbuild.elf import Elf
-    from scratchbuild.ldso.defaults import Loader
     from scratchbuild.ldso.loaded import Loaded
+    from scratchbuild.ldso.loader import Loader
     from scratchbuild.ldso.look import Seen
     from scratchbuild.root import Root
 

@@ -11,7 +11,7 @@ from scratchbuild.ldso.loaded import Loaded, Place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scratchbuild.ldso.defaults import Loader
+    from scratchbuild.ldso.loader import Loader
 
 
 def values(owner: Loaded | None, loader: Loader) -> dict[str, str]:

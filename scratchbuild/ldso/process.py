@@ -16,7 +16,7 @@ from scratchbuild.ldso.result import Library
 from scratchbuild.ldso.search import Outcome, Scope, search
 
 if TYPE_CHECKING:
-    from scratchbuild.ldso.defaults import Loader
+    from scratchbuild.ldso.loader import Loader
     from scratchbuild.ldso.look import Looker, Seen
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from scratchbuild.ldso.defaults import Loader
 from scratchbuild.ldso.loaded import Probe
+from scratchbuild.ldso.loader import Loader
 
 
 class Library(NamedTuple):

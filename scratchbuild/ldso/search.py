@@ -10,8 +10,8 @@ from scratchbuild.ldso import glibc, musl, paths, tokens
 from scratchbuild.ldso.loaded import Place, Probe
 
 if TYPE_CHECKING:
-    from scratchbuild.ldso.defaults import Loader
     from scratchbuild.ldso.loaded import Loaded
+    from scratchbuild.ldso.loader import Loader
     from scratchbuild.ldso.look import Looker, Seen
 
 

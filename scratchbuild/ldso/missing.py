@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from scratchbuild.elf import Elf
     from scratchbuild.ldso.loaded import Probe
+    from scratchbuild.ldso.loader import Loader
     from scratchbuild.ldso.process import Missing
     from scratchbuild.root import Root
 
 
-def library(root: Root, missing: Missing, loader: defaults.Loader, shell_library_path: str) -> ScratchbuildError:
+def library(root: Root, missing: Missing, loader: Loader, shell_library_path: str) -> ScratchbuildError:
     """Return the error for a library that the loader does not find, with hints at where it may be."""
     name, chain, outcome = missing
     lines = [f"library {name} not found"]
@@ -43,7 +44,7 @@ def _hints(
     root: Root,
     name: str,
     probes: Iterable[Probe],
-    loader: defaults.Loader,
+    loader: Loader,
     shell_library_path: str,
 ) -> Iterable[str]:
     base = posixpath.basename(name)

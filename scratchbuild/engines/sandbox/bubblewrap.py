@@ -27,6 +27,7 @@ _ISOLATED = (
     "--die-with-parent",
     "--new-session",
 )
+_READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
 
 _EXEC_FAILED = re.compile(r"^bwrap: execvp .*: (.*)$", re.MULTILINE)
 _OWN_FAILURE = re.compile(r"^bwrap: (.*)$", re.MULTILINE)
@@ -62,7 +63,8 @@ def probe(program: str) -> str | None:
 
 def run(program: str, rootfs: str, start: Start, timeout: float) -> Answer:
     """Run `start` on the root file system `rootfs`, where its writes go. Raises TimedOut, TooMuchOutput."""
-    return process.call([*_command(program, rootfs, start), "--", start.program, *start.arguments[1:]], {}, timeout)
+    # It looks for the program as this project does: in the new root, directory and PATH.
+    return process.call([*_command(program, rootfs, start), "--", *start.arguments], {}, timeout)
 
 
 def _command(program: str, rootfs: str, start: Start) -> list[str]:
@@ -75,6 +77,8 @@ def _command(program: str, rootfs: str, start: Start) -> list[str]:
         *("--uid", str(start.account.uid), "--gid", str(start.account.gid)),
         *("--bind", rootfs, "/"),
         *("--proc", "/proc", "--dev", "/dev"),
+        # Run by root, the container's root owns the machine's settings in /proc.
+        *[text for path in _READ_ONLY for text in ("--ro-bind-try", path, path)],
         *[text for path in start.directories for text in ("--dir", path)],
         *("--chdir", start.directory),
         "--clearenv",

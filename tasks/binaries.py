@@ -57,6 +57,8 @@ def make(image: Image, record: Record) -> None:
     taken = merge([*taken, *implied([entry.path for entry in taken])])
     whole = merge([*skeleton, *taken])
     architecture = programs.check(definition, whole, root)
+    if note := programs.elsewhere(architecture):
+        record.note(note)
     known = {entry.path for entry in skeleton}
     entries = rootfs.linked([entry for entry in taken if entry.path not in known], sources.inodes(taken, root))
     rootfs.stage(entries, image.root, record)

@@ -118,6 +118,15 @@ def _one(definition: Definition, found: dict[str, Binary]) -> str:
     )
 
 
+def elsewhere(architecture: str) -> str:
+    """Return the note that this machine does not run programs of an architecture, or nothing where it does."""
+    here = native()
+    base = architecture.partition("/")[0]
+    if base == here.partition("/")[0] or (here, base) in _COMPANIONS:
+        return ""
+    return f"the image is for {architecture}, and this machine is {here}: it may not run here"
+
+
 def native() -> str:
     """Return the architecture of this machine in OCI terms, for an image that has no program to tell."""
     import os  # noqa: PLC0415  # only here

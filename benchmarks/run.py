@@ -41,7 +41,7 @@ binaries = [{{ source = "{bash}", target = "/bin/bash" }}, {{ source = "{echo}",
 libraries = {{ layout = "/lib64" }}
 entrypoint = ["/bin/bash"]
 env = {{ PATH = "/bin" }}
-labels = {{ revision = "{label}" }}
+labels = {{ benchmark = "yes", revision = "{label}" }}
 {files}
 [verify]
 arguments = ["-c", "echo hello"]
@@ -195,11 +195,11 @@ def _docker(project: Project, size: str) -> Case:
     shutil.copy(project.bash, context / "bash")
     (context / "Dockerfile").write_text(
         "FROM scratch\nCOPY data /opt/data\nCOPY lib64 /lib64\nCOPY bash /bin/bash\nCOPY echo /bin/echo\n"
-        'ENV PATH=/bin LD_LIBRARY_PATH=/lib64\nENTRYPOINT ["/bin/bash"]\n',
+        'ENV PATH=/bin LD_LIBRARY_PATH=/lib64\nENTRYPOINT ["/bin/bash"]\nLABEL benchmark=yes\n',
         encoding="utf-8",
     )
     run = 'docker run --rm --network none --pull=never benchmark:docker -c "echo hello"'
-    builds = f"docker build -q -t benchmark:docker {context} >/dev/null && {run}"
+    builds = f"docker build -q -t benchmark:docker {context} >/dev/null 2>&1 && {run}"
 
     def change() -> None:
         project.change()
@@ -210,6 +210,12 @@ def _docker(project: Project, size: str) -> Case:
         Way("./doit verify engine=docker", project.doit("verify", "engine=docker"), REPOSITORY, change),
     ]
     return Case("docker", f"bash, echo and {size} of files, echo changed, until hello is printed", ways, [])
+
+
+def remove_images() -> None:
+    """Remove what the last case left in the engine: its two images, and those that had their names before."""
+    call(["docker", "image", "rm", "-f", "benchmark:docker", "benchmark:v1"])
+    call(["docker", "image", "prune", "-f", "--filter", "label=benchmark=yes"])
 
 
 def measure(case: Case, rounds: int) -> list[list[float]]:
@@ -283,6 +289,8 @@ def main() -> None:
         for case in cases(Path(folder), programs, data):
             if not options.case or case.name in options.case:
                 print(table(case, measure(case, options.rounds)) + "\n", flush=True)  # noqa: T201
+                if case.name == "docker":
+                    remove_images()
 
 
 if __name__ == "__main__":

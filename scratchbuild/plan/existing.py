@@ -53,4 +53,4 @@ def _near(name: str, folder: str, root: Root) -> str:
         names = root.names(folder)
     except ScratchbuildError:
         return ""
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.7)), "")
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.6)), "")

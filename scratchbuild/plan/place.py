@@ -63,6 +63,8 @@ class Places:
         for path in targets:
             canonical = self.canonical(path, last=path.endswith("/"))
             self._real.update(parents(canonical + "/" if path.endswith("/") else canonical))
+        # A folder that the definition's own link points to is a folder, also where this machine has a link back.
+        self._real.update(end for end in map(self.canonical, self._links) if root.resolve(end).is_directory)
 
     def canonical(self, path: str, *, last: bool = True) -> str:
         """Return an image path with the definition's own links followed, the last component's only if `last`.

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What importing a module costs, in milliseconds of processor time: `imports.py PYTHON MODULE...`.
 
-Each is imported by a Python of its own, in turn, and compared with one that imports nothing in the same round. The
-default modules are those that this project uses, or could have used, when a build has nothing to do.
+Each is imported by a Python of its own that has imported doit, in turn, and compared with one that has imported no more
+than doit in the same round. The default modules are those that this project uses, or could have used, when a build has
+nothing to do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import subprocess
 import sys
 
 ROUNDS = 15
-MODULES = ["tomllib", "xxhash", "doit.doit_cmd", "msgspec", "pydantic.main", "rich.progress", "elftools.elf.elffile"]
+DOIT = "doit.doit_cmd"
+MODULES = ["tomllib", "xxhash", "msgspec", "rich.progress", "elftools.elf.elffile", "pydantic.main"]
 
 
 def processor_seconds(python: str, code: str) -> float | None:
@@ -28,16 +30,18 @@ def processor_seconds(python: str, code: str) -> float | None:
     return None if done.returncode else spent
 
 
-def main(python: str, modules: list[str]) -> None:
+def main(python: str, modules: list[str], rounds: int = ROUNDS) -> None:
     """Print a line for each module that this Python has."""
     costs: dict[str, list[float]] = {}
-    for number in range(ROUNDS + 1):
+    for number in range(rounds + 1):
         nothing = processor_seconds(python, "pass")
-        for module in modules:
-            spent = processor_seconds(python, f"import {module}")
-            if number and spent is not None and nothing is not None:
-                costs.setdefault(module, []).append(spent - nothing)
-    for module in modules:
+        only_doit = processor_seconds(python, f"import {DOIT}")
+        for module in [DOIT, *modules]:
+            before = nothing if module == DOIT else only_doit
+            spent = only_doit if module == DOIT else processor_seconds(python, f"import {DOIT}; import {module}")
+            if number and spent is not None and before is not None:
+                costs.setdefault(module, []).append(spent - before)
+    for module in [DOIT, *modules]:
         cost = f"{statistics.median(costs[module]) * 1000:6.1f} ms" if module in costs else "   not installed"
         print(f"{module:<22} {cost}")  # noqa: T201  # a program that prints
 

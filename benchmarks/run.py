@@ -6,7 +6,10 @@
     python3 benchmarks/run.py --rounds 21 --megabytes 500
 
 Each round runs every way of a case once, in an order that turns from round to round, so that what else happens on the
-machine hits all of them alike. Printed are medians; a ratio is the median of the rounds' own ratios to the first way.
+machine hits all of them alike. Printed are medians by the clock, then ratios: the median of the rounds' own ratios to
+the first way. The last column is processor time, which says less of a build but hardly depends on what else runs (a
+daemon's is not in it).
+
 With DOCKER_HOST set there is a case more, up to the program's output from a container.
 """
 
@@ -17,6 +20,7 @@ import hashlib
 import os
 import platform
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -66,6 +70,13 @@ class Way(NamedTuple):
     command: list[str]
     folder: Path
     prepare: Callable[[], None] = nothing
+
+
+class Took(NamedTuple):
+    """Seconds that a run took: by the clock, and of the processor in the command and what it started."""
+
+    wall: float
+    processor: float
 
 
 class Case(NamedTuple):
@@ -218,9 +229,9 @@ def remove_images() -> None:
     call(["docker", "image", "prune", "-f", "--filter", "label=benchmark=yes"])
 
 
-def measure(case: Case, rounds: int) -> list[list[float]]:
-    """Return the seconds of each way in each round, after one round that is not counted."""
-    seconds: list[list[float]] = [[] for _ in case.ways]
+def measure(case: Case, rounds: int) -> list[list[Took]]:
+    """Return what each way took in each round, after one round that is not counted."""
+    took: list[list[Took]] = [[] for _ in case.ways]
     before: list[str] = []
     for number in range(rounds + 1):
         order = list(range(len(case.ways)))
@@ -230,15 +241,20 @@ def measure(case: Case, rounds: int) -> list[list[float]]:
             way.prepare()
             time.sleep(0.06)  # what was just written is no longer of the same tick of the clock
             command = [_revision() if word == "LABEL" else word for word in way.command]
-            start = time.perf_counter()
+            start, before_it = time.perf_counter(), _processor()
             call(command, way.folder)
             if number:
-                seconds[index].append(time.perf_counter() - start)
+                took[index].append(Took(time.perf_counter() - start, _processor() - before_it))
         after = [_sha256(path) for path in case.makes]
         if any(old == new for old, new in zip(before, after, strict=False)):
             sys.exit(f"{case.name}: a change changed nothing, so nothing is measured")
         before = after
-    return seconds
+    return took
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _sha256(path: Path) -> str:
@@ -251,12 +267,13 @@ def _revision() -> str:
     return str(time.monotonic_ns())
 
 
-def table(case: Case, seconds: list[list[float]]) -> str:
+def table(case: Case, took: list[list[Took]]) -> str:
     """Return a case's medians in milliseconds, and ratios to the first way."""
     lines = [case.title]
-    for way, own in zip(case.ways, seconds, strict=True):
-        ratio = statistics.median(mine / first for mine, first in zip(own, seconds[0], strict=True))
-        lines.append(f"  {way.name:<28} {statistics.median(own) * 1000:8.1f} ms {ratio:8.2f}")
+    for way, own in zip(case.ways, took, strict=True):
+        wall, processor = (statistics.median(part) * 1000 for part in zip(*own, strict=True))
+        ratio = statistics.median(mine.wall / first.wall for mine, first in zip(own, took[0], strict=True))
+        lines.append(f"  {way.name:<28} {wall:8.1f} ms {ratio:6.2f} {processor:12.1f} ms")
     return "\n".join(lines)
 
 
@@ -283,7 +300,7 @@ def main() -> None:
     options = parser.parse_args()
     programs = Programs.of(options.python)
     system = f"Python {platform.python_version()}, {os.cpu_count()} processors, {options.rounds} rounds"
-    print(f"{system}; median, and ratio to the first line\n")  # noqa: T201  # a program that prints
+    print(f"{system}: median by the clock, ratio to the first line, processor time\n")  # noqa: T201  # a program that prints
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=options.folder) as folder:
         data = make_data(Path(folder) / "data", options.megabytes)
         for case in cases(Path(folder), programs, data):

@@ -1,8 +1,9 @@
-"""The benchmark runs: every case is measured, and what it measures really changes."""
+"""The benchmarks run: every case is measured, and what it measures really changes."""
 
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,16 @@ def test_every_case_is_measured_beside_what_it_is_compared_with(tmp_path: Path) 
     ]
     for case in cases:
         lines = case.split("\n")[1:]
-        assert [bool(re.fullmatch(r"  .+ +[0-9.]+ ms +[0-9.]+", line)) for line in lines] == [True] * len(lines), case
-        assert lines[0].endswith(" 1.00")
+        assert [bool(re.fullmatch(r"  .+ +[0-9.]+ ms +[0-9.]+ +[0-9.]+ ms", line)) for line in lines] == [True] * len(
+            lines
+        ), case
+        assert " ms   1.00 " in lines[0]
         assert len(lines) == (3 if case.startswith("nothing") else 2)
+
+
+def test_what_imports_cost_is_told_of_those_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(RUN.with_name("imports.py")))["main"](sys.executable, ["xxhash", "no.such.module"], rounds=1)
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"doit\.doit_cmd +\d+\.\d ms", first)
+    assert re.fullmatch(r"xxhash +-?\d+\.\d ms", second)
+    assert third.split() == ["no.such.module", "not", "installed"]

@@ -23,8 +23,8 @@ variables = {
 }
 
 
-# What may stand before a path in a message.
-_BEFORE = frozenset({"", " ", "\n", "'", '"', "(", "["})
+# What stands before a path that a message tells; what it quotes or puts in brackets is a value, and stays.
+_BEFORE = frozenset({"", " ", "\n"})
 
 
 class Image(NamedTuple):

@@ -50,7 +50,7 @@ def _hints(
     base = posixpath.basename(name)
     if shell_library_path:
         yield from _shell_hint(root, base, shell_library_path)
-    tried = {posixpath.dirname(probe.path) for probe in probes if probe.path}
+    tried = {posixpath.dirname(probe.path) for probe in probes if probe.path and probe.path != loader.cache}
     if loader.family == "glibc" and "/" not in name:
         for directory in _configured(root):
             if directory not in tried and root.resolve(posixpath.join(directory, base)).is_file:

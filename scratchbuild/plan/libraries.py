@@ -138,13 +138,15 @@ class Layout:
                 )
             )
 
-    @staticmethod
-    def _two(path: str, one: Library, two: Library) -> ScratchbuildError:
+    def _two(self, path: str, one: Library, two: Library) -> ScratchbuildError:
+        flat = self._definition.layout != "host"
         return ScratchbuildError(
             f"two libraries would be {path}: {one.real}, which {needer(one)} needs, "
             f"and {two.real}, which {needer(two)} needs",
-            where="libraries.layout",
-            mend='Use layout = "host": each library then keeps its own place.',
+            where=f"{self._definition.path}: {'libraries.layout' if flat else 'binaries'}",
+            mend='Use layout = "host": each library then keeps its own place.'
+            if flat
+            else "Give one of the programs a target in another folder.",
         )
 
 

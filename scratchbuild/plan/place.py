@@ -12,7 +12,7 @@ import posixpath
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from scratchbuild.errors import ScratchbuildError
+from scratchbuild.errors import ScratchbuildError, raise_all
 from scratchbuild.root import MOST_LINKS, Root, normal
 from scratchbuild.rootfs import Entry
 
@@ -50,6 +50,7 @@ class Places:
         self.root = root
         self._definition = definition
         self._links = {link.path: link.text for link in definition.symlinks}
+        ends = self._ends()
         asked = [directory.path for directory in definition.directories]
         targets = [
             *asked,
@@ -64,7 +65,19 @@ class Places:
             canonical = self.canonical(path, last=path.endswith("/"))
             self._real.update(parents(canonical + "/" if path.endswith("/") else canonical))
         # A folder that the definition's own link points to is a folder, also where this machine has a link back.
-        self._real.update(end for end in map(self.canonical, self._links) if root.resolve(end).is_directory)
+        self._real.update(end for end in ends if root.resolve(end).is_directory)
+
+    def _ends(self) -> list[str]:
+        """Return where each link of the definition leads. Raises ScratchbuildError, for all loops at once."""
+        ends: list[str] = []
+        errors: list[ScratchbuildError] = []
+        for path in self._links:
+            try:
+                ends.append(self.canonical(path))
+            except ScratchbuildError as error:
+                errors.append(error)
+        raise_all(errors)
+        return ends
 
     def canonical(self, path: str, *, last: bool = True) -> str:
         """Return an image path with the definition's own links followed, the last component's only if `last`.

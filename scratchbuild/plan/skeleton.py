@@ -28,13 +28,8 @@ def skeleton(definition: Definition, places: Places) -> list[Entry]:
             entries.append(Entry(path, "directory", directory.mode, directory.key, uid, gid))
         except ScratchbuildError as error:
             errors.append(error.at(where))
-    for link in definition.symlinks:
-        where = f"{definition.path}: {link.key}"
-        try:
-            places.canonical(link.path)
-            path = places.canonical(link.path, last=False)
-            entries.append(Entry(path, "symlink", LINK_MODE, link.key, link=link.text))
-        except ScratchbuildError as error:
-            errors.append(error.at(where))
     raise_all(errors)
+    for link in definition.symlinks:
+        path = places.canonical(link.path, last=False)
+        entries.append(Entry(path, "symlink", LINK_MODE, link.key, link=link.text))
     return entries

@@ -98,10 +98,7 @@ CLASHES = {
     ),
     "a file below a loop of links": (
         'symlinks = { "/a" = "/a" }\nfiles = [{ target = "/a/x", content = "" }]\n',
-        (
-            'symlinks."/a": /a never ends: the links form a loop at /a -> /a\n'
-            "  Let one of them point to a real path.\n"
-        ),
+        ('symlinks."/a": /a never ends: the links form a loop at /a -> /a\n  Let one of them point to a real path.\n'),
     ),
 }
 

@@ -10,7 +10,8 @@ machine hits all of them alike. Printed are medians by the clock, then ratios: t
 the first way. The last column is processor time, which says less of a build but hardly depends on what else runs (a
 daemon's is not in it).
 
-With DOCKER_HOST set there is a case more, up to the program's output from a container.
+With DOCKER_HOST set there is a case more, up to the program's output from a container: beside a Dockerfile with the
+big part in a layer of its own, and beside PyPI's dockerize2 where that is installed.
 """
 
 from __future__ import annotations
@@ -209,24 +210,35 @@ def _docker(project: Project, size: str) -> Case:
         'ENV PATH=/bin LD_LIBRARY_PATH=/lib64\nENTRYPOINT ["/bin/bash"]\nLABEL benchmark=yes\n',
         encoding="utf-8",
     )
-    run = 'docker run --rm --network none --pull=never benchmark:docker -c "echo hello"'
-    builds = f"docker build -q -t benchmark:docker {context} >/dev/null 2>&1 && {run}"
+    build = f"docker build -q -t benchmark:docker {context} >/dev/null 2>&1"
+    dockerize = (
+        f"dockerize -t benchmark:dockerize -e {project.bash} -a {project.data} /opt/data --label benchmark=yes "
+        f"{project.bash} {project.echo} >/dev/null 2>&1"
+    )
+
+    def and_run(command: str, tag: str) -> list[str]:
+        run = f'docker run --rm --network none --pull=never {tag} -c "echo hello"'
+        return ["sh", "-c", f"{command} && {run}"]
 
     def change() -> None:
         project.change()
         shutil.copy(project.echo, context / "echo")
 
     ways = [
-        Way("docker build, docker run", ["sh", "-c", builds], context, change),
+        Way("docker build, docker run", and_run(build, "benchmark:docker"), context, change),
         Way("./doit verify engine=docker", project.doit("verify", "engine=docker"), REPOSITORY, change),
+        Way("./doit verify engine=sandbox", project.doit("verify", "engine=sandbox"), REPOSITORY, change),
     ]
+    if shutil.which("dockerize"):
+        ways.append(Way("dockerize, docker run", and_run(dockerize, "benchmark:dockerize"), context, change))
     return Case("docker", f"bash, echo and {size} of files, echo changed, until hello is printed", ways, [])
 
 
 def remove_images() -> None:
-    """Remove what the last case left in the engine: its two images, and those that had their names before."""
-    call(["docker", "image", "rm", "-f", "benchmark:docker", "benchmark:v1"])
-    call(["docker", "image", "prune", "-f", "--filter", "label=benchmark=yes"])
+    """Remove what the last case left in the engine: its images, and those that had their names before."""
+    names = "benchmark:docker benchmark:v1 benchmark:dockerize"
+    prune = "docker image prune -f --filter label=benchmark=yes"
+    call(["sh", "-c", f"docker image rm -f {names} 2>/dev/null; {prune}"])
 
 
 def measure(case: Case, rounds: int) -> list[list[Took]]:

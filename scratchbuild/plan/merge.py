@@ -26,10 +26,10 @@ def merge(entries: Iterable[Entry]) -> list[Entry]:
     clashes: dict[str, ScratchbuildError] = {}
     for entry in entries:
         other = found.setdefault(entry.path, entry)
-        if other.implied and not entry.implied:
-            found[entry.path] = entry
-        elif not _same(other, entry):
+        if not _same(other, entry):
             clashes.setdefault(entry.path, _clash(other, entry))
+        elif (other.implied and not entry.implied) or entry.kind == "hardlink":
+            found[entry.path] = entry
     errors = list(clashes.values())
     for entry in found.values():
         for parent in parents(entry.path):
@@ -47,7 +47,7 @@ def _same(one: Entry, two: Entry) -> bool:
 
     A directory that is only implied agrees with everything: what is below something else is found by its own path.
     """
-    return two.implied or _plain(one) == _plain(two)
+    return one.implied or two.implied or _plain(one) == _plain(two)
 
 
 def _plain(entry: Entry) -> Entry:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -107,7 +106,7 @@ class Daemon:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_DOCKER_END_SECONDS)
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.kill()
         self.process.wait()
 
 
@@ -145,23 +144,28 @@ def docker_host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def podman_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def podman_environment() -> Iterator[dict[str, str]]:
     """The environment for podman with storage and settings of the tests' own, those of the machine untouched.
 
     The limits are such as any machine allows, the runtime one that knows old and new cgroups.
     """
     if shutil.which("podman") is None:
         unavailable(f"podman is not installed: {_installs('podman')}")
-    folder = tmp_path_factory.mktemp("podman")
+    # With a long path in place of this, sockets of containers get none, and each run waits for 20 seconds.
+    folder = tempfile.mkdtemp(prefix="podman-", dir="/tmp")
     runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
-    (folder / "containers.conf").write_text(
-        '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
-        f'[engine]\ntmp_dir = "{folder}/libpod"\n{runtime}'
-    )
-    (folder / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
-    )
-    return dict(os.environ) | {
-        "CONTAINERS_CONF": str(folder / "containers.conf"),
-        "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+    settings = {
+        "containers.conf": '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
+        f'[engine]\ntmp_dir = "{folder}/libpod"\n{runtime}',
+        "storage.conf": f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n',
     }
+    for name, text in settings.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    environment = dict(os.environ) | {
+        "CONTAINERS_CONF": os.path.join(folder, "containers.conf"),
+        "CONTAINERS_STORAGE_CONF": os.path.join(folder, "storage.conf"),
+    }
+    yield environment
+    subprocess.run(["podman", "rm", "--force", "--all"], env=environment, capture_output=True, check=False)
+    shutil.rmtree(folder, ignore_errors=True)

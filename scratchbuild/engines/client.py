@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -32,6 +33,8 @@ ENGINE_FAILED = 125
 OWN_STATUSES = (ENGINE_FAILED, 126, 127)
 
 _RUN = ("run", "--rm", "--network", "none", "--pull=never")
+# What is printed is read here: kept by the engine as well, it would cost twenty times the time, and room on the disk.
+_UNLOGGED = ("--log-driver", "none")
 _MOST_SHOWN_LINES = 8
 
 _numbers = itertools.count(1)
@@ -43,13 +46,17 @@ class Manner:
 
     `absent` are texts (lower case) by which it says that it has no such image. `complaint` returns the client's own
     reason why it could not run something, from exit status and standard error, or None if the program itself ended
-    so. `mend` says what a person can do about such a message, or an empty text.
+    so. `unfit` are texts (lower case) by which it says that this machine or its set-up does not let it run anything.
+    `mend` says what a person can do about such a message, or an empty text. `remove` are the commands, less the
+    container's name, that end and remove a container at once.
     """
 
     reference: Callable[[str], str]
     absent: tuple[str, ...]
     complaint: Callable[[int, str], str | None]
+    unfit: tuple[str, ...]
     mend: Callable[[str], str]
+    remove: tuple[tuple[str, ...], ...] = (("rm", "--force"),)
 
 
 class ClientEngine:
@@ -70,19 +77,19 @@ class ClientEngine:
 
     def _inspect(self, tag: str) -> tuple[str, list[str]] | None:
         """Return the ID and the diff_ids of the image under `tag`."""
-        wanted = '{"id": {{json .Id}}, "layers": {{json .RootFS.Layers}}}'
+        wanted = "{{.Id}} {{json .RootFS.Layers}}"
         command = ("image", "inspect", "--format", wanted, self._manner.reference(tag))
         answer = self._ask(command, f"say whether it has {tag}", QUESTION_SECONDS)
         if answer.status:
-            if self._is_absent(answer.message):
+            if _has(answer.message, self._manner.absent):
                 return None
             raise self._refused(f"say whether it has {tag}", answer.message)
         try:
-            found = json.loads(answer.stdout)
-            identity, layers = found["id"], found["layers"] or []
-        except (ValueError, TypeError, KeyError) as error:
+            identity, _, layers = answer.stdout.decode().strip().partition(" ")
+            diff_ids = json.loads(layers) or []
+        except ValueError as error:
             raise self._refused(f"say whether it has {tag}", answer.message) from error
-        return identity if identity.startswith("sha256:") else f"sha256:{identity}", layers
+        return identity if identity.startswith("sha256:") else f"sha256:{identity}", diff_ids
 
     def load(self, archive: str, tags: Sequence[str]) -> None:
         """Load `archive`; afterwards its image is there under all `tags`. Raises ScratchbuildError."""
@@ -105,13 +112,13 @@ class ClientEngine:
                 raise self._refused(doing, f"it took the archive, and has another image under {tag}: {found[0]}")
 
     def command(self, tag: str, arguments: Sequence[str]) -> list[str]:
-        """Return the command that `run` runs, as a person would type it."""
+        """Return the command that `run` runs, as a person would type it: without a name, its output logged."""
         return [self.name, *_RUN, self._manner.reference(tag), *arguments]
 
     def run(self, tag: str, arguments: Sequence[str], timeout: float) -> Outcome:
         """Run the image in a container that is removed afterwards, whatever happens. Raises ScratchbuildError."""
         container = f"scratchbuild-{os.getpid()}-{next(_numbers)}-{secrets.token_hex(4)}"
-        command = (*_RUN, "--name", container, self._manner.reference(tag), *arguments)
+        command = (*_RUN, *_UNLOGGED, "--name", container, self._manner.reference(tag), *arguments)
         try:
             answer = process.call([self._program, *command], self._environment, timeout + _START_SECONDS)
         except BaseException as error:
@@ -123,11 +130,11 @@ class ClientEngine:
             raise
         stderr = answer.stderr.decode("utf-8", "replace")
         if answer.status in OWN_STATUSES and (reason := self._manner.complaint(answer.status, stderr)) is not None:
-            if self._is_absent(reason):
+            if _has(reason, self._manner.absent):
                 raise ScratchbuildError(
                     f"{self.name} has no image {tag}: it was removed since it was loaded, or never was", mend=LOAD_AGAIN
                 )
-            if answer.status == ENGINE_FAILED:
+            if answer.status == ENGINE_FAILED or _has(reason, self._manner.unfit):
                 self._remove(container)
                 raise self._refused(f"run {tag}", reason)
             raise not_started(tag, reason, answer.status)
@@ -135,10 +142,9 @@ class ClientEngine:
 
     def _remove(self, container: str) -> None:
         """Remove a container if it is still there; that it cannot be removed is nobody's second error."""
-        try:
-            process.call([self._program, "rm", "-f", container], self._environment, _REMOVE_SECONDS)
-        except (process.TimedOut, process.TooMuchOutput, ScratchbuildError):
-            return
+        for command in self._manner.remove:
+            with contextlib.suppress(process.TimedOut, process.TooMuchOutput, ScratchbuildError):
+                process.call([self._program, *command, container], self._environment, _REMOVE_SECONDS)
 
     def _ask(self, command: Sequence[str], doing: str, timeout: float) -> process.Answer:
         try:
@@ -151,9 +157,6 @@ class ClientEngine:
             ) from None
         except process.TooMuchOutput:
             raise self._refused(doing, "it printed without end") from None
-
-    def _is_absent(self, message: str) -> bool:
-        return any(text in message.lower() for text in self._manner.absent)
 
     def _refused(self, doing: str, message: str) -> ScratchbuildError:
         reason = shortened(message) or "it gives no reason"
@@ -188,6 +191,10 @@ def not_started(tag: str, reason: str, status: int) -> ScratchbuildError:
         f"{tag} does not start: {reason} (exit status {status})",
         mend="Its entrypoint must be an executable file of the image, and so must the loader or interpreter it names.",
     )
+
+
+def _has(message: str, texts: tuple[str, ...]) -> bool:
+    return any(text in message.lower() for text in texts)
 
 
 def shortened(message: str) -> str:

@@ -135,5 +135,6 @@ _MANNER = Manner(
     reference=lambda tag: tag,
     absent=("no such image", "unable to find image"),
     complaint=complaint,
+    unfit=("cgroup", "rlimit", "no space left"),
     mend=_mend,
 )

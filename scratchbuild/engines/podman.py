@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 15.0
 
 _ERROR = re.compile(r"^Error: (.*)", re.MULTILINE)
+_ABOUT_CONTAINERS = ("OCI", "crun: ", "runc: ", "no matching entries in")
 _NOTHING = "/nothing"
 _NOT_FOUND = 127
 
@@ -73,10 +74,12 @@ def reference(tag: str) -> str:
 
 def complaint(status: int, stderr: str) -> str | None:
     """Return why `podman run` could not run an image, or None if what it printed came from the program."""
-    found = _ERROR.findall(stderr)
-    if not found or (status != ENGINE_FAILED and "OCI" not in found[-1]):
+    found: list[str] = _ERROR.findall(stderr)
+    if not found:
         return None
-    return str(found[-1])
+    # With 126 and 127 a program may end itself, having said that something was an error.
+    is_own = status == ENGINE_FAILED or any(text in found[-1] for text in _ABOUT_CONTAINERS)
+    return found[-1].removesuffix(": OCI permission denied") if is_own else None
 
 
 def _mend(message: str) -> str:
@@ -101,5 +104,8 @@ _MANNER = Manner(
     reference=reference,
     absent=("image not known", "no such image", "unable to find image"),
     complaint=complaint,
+    unfit=("cgroup", "rlimit", "newuidmap", "no matching entries in", "no space left"),
     mend=_mend,
+    # Alone, `rm` asks the program to end, and waits ten seconds for it.
+    remove=(("kill",), ("rm", "--force")),
 )

@@ -165,7 +165,7 @@ def test_full_disk_is_told_and_keeps_the_last_good_image_wherever_it_strikes(
 def test_disk_that_is_full_from_the_start_is_told_by_whatever_finds_it(
     fresh: Any, small_disk: Callable[[str], Path]
 ) -> None:
-    for inodes in range(4, 26, 3):
+    for inodes in range(4, 48, 4):
         disk = small_disk(f"size=1m,nr_inodes={inodes}")
         run = fresh.doit("build", cache=str(disk / "cache"))
         if run.status == 0:

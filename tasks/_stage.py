@@ -196,7 +196,9 @@ class Action:
         except MemoryError:
             outcome.error = ScratchbuildError("there is not enough memory", where=outcome.stage.label)
         except OSError as error:
-            outcome.error = from_os_error(error, f"make {outcome.stage.label}", where=error.filename or "")
+            stage = outcome.stage
+            folder = f" in {os.path.dirname(error.filename)}" if isinstance(error.filename, str) else ""
+            outcome.error = from_os_error(error, f"make {stage.label}{folder}", where=_project.shown(stage.image.path))
         finally:
             outcome.seconds = time.monotonic() - start
         return TaskFailed(str(outcome.error)) if outcome.error else None

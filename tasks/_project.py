@@ -14,6 +14,7 @@ from scratchbuild.spec.field import quote
 from scratchbuild.spec.tags import canonical_tag
 from scratchbuild.state.imprint import Imprints
 from scratchbuild.state.lock import Lock
+from scratchbuild.tasks import _interrupt
 
 # The variables that may stand on the command line as NAME=VALUE. A dodo.py of one's own adds its own names here.
 variables = {
@@ -154,6 +155,7 @@ def current() -> Project:
 
     `configs=DIR` and `cache=DIR` are relative to where the command was typed, the defaults to dodo.py's folder.
     """
+    _interrupt.quietly()
     check_variables()
     typed_in = doit.get_initial_workdir() or os.getcwd()
 

@@ -7,15 +7,15 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from doit.exceptions import UnmetDependency
 from doit.reporter import ConsoleReporter
 
-from scratchbuild import digest
+from scratchbuild import digest, files
 from scratchbuild.errors import ScratchbuildError, flatten
 from scratchbuild.report.console import Console, Summary
-from scratchbuild.tasks import _project, _stage
+from scratchbuild.tasks import _interrupt, _project, _stage
 
 if TYPE_CHECKING:
     from doit.exceptions import BaseFail
@@ -37,20 +37,13 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self._start = time.monotonic()
         self._started: dict[str, float] = {}
         self._seen: list[str] = []
-        self._interrupted = 0
         self._told: set[tuple[str, str]] = set()
 
     def initialize(self, tasks: dict[str, Task], selected_tasks: list[str]) -> None:
         """Begin a run: join tasks by the files they mean, and let signals end it without a traceback."""
         join_by_path(tasks)
         _stage.selected.update(selected_tasks)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupt)
-
-    def _interrupt(self, number: int, _: object) -> NoReturn:
-        """End the run with the status that a signal gives; what is half-made is removed on the way."""
-        self._interrupted = number
-        raise SystemExit(128 + number)
+        _interrupt.tidily()
 
     def get_status(self, task: Task) -> None:
         """Note that doit is about to look at a task."""
@@ -117,8 +110,11 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         for image in _project.current().images:
             if f"archive:{image.name}" in self._seen and image.definition:
                 self._summarise(image)
-        if self._interrupted:
-            name = signal.Signals(self._interrupted).name
+        if _interrupt.received:
+            _interrupt.end_threads()
+            if _project.current().lock.held:
+                files.sweep(_project.current().cache)
+            name = signal.Signals(_interrupt.received).name
             self._errors.line(f"interrupted ({name}): what was finished stays, the rest is made by the next run")
 
     def _summarise(self, image: _project.Image) -> None:

@@ -17,7 +17,7 @@ from scratchbuild import files
 from scratchbuild.errors import ScratchbuildError, from_os_error
 from scratchbuild.state import seal
 from scratchbuild.state.record import Record
-from scratchbuild.tasks import _code, _project
+from scratchbuild.tasks import _code, _interrupt, _project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -164,7 +164,11 @@ class Freshness:
         stage = self._outcome.stage
         if stage.always:
             return False
-        verdict = seal.check(stage.seal, used(stage), _project.current().imprints)
+        try:
+            verdict = seal.check(stage.seal, used(stage), _project.current().imprints)
+        except OSError as error:
+            # A path that cannot even be looked at: making it will tell why.
+            verdict = seal.Verdict(fresh=False, reason=f"{error.filename}: {(error.strerror or '').lower()}")
         reason = verdict.reason
         if verdict.fresh and stage.still:
             reason = stage.still(stage.image)
@@ -190,7 +194,8 @@ class Action:
         outcome.ran = True
         start = time.monotonic()
         try:
-            run(outcome)
+            with _interrupt.working():
+                run(outcome)
         except ScratchbuildError as error:
             outcome.error = error.at(_project.shown(outcome.stage.image.path))
         except MemoryError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,7 @@ def _real_pdb(name: str) -> Any:
 
 def main() -> int:
     """Run doit on the command line. Return its exit status: 0 to 3, see doit's documentation, "return codes"."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a run makes something, Ctrl-C needs no traceback
     metadata, debugger = ModuleType("importlib.metadata"), ModuleType("pdb")
     metadata.entry_points = entry_points  # type: ignore[attr-defined]
     debugger.__getattr__ = _real_pdb  # type: ignore[method-assign]

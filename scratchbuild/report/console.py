@@ -105,8 +105,8 @@ class Console:
 
 
 def say(text: str) -> None:
-    """Write a line to a person on standard error: it is no part of a command's result."""
-    print(f"doit: {text}", file=sys.stderr, flush=True)  # noqa: T201  # this room is the one that prints
+    """Write a line to a person on standard error, the process's own: doit keeps what an action writes to itself."""
+    print(f"doit: {text}", file=sys.__stderr__, flush=True)  # this room is the one that prints
 
 
 def duration(seconds: float) -> str:

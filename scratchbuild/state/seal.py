@@ -8,7 +8,7 @@ clears away what it does not make this time.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scratchbuild import files
 from scratchbuild.state.imprint import Imprint, Imprints
@@ -52,17 +52,24 @@ def begin(path: str, made: Iterable[str]) -> list[str]:
 def listed(path: str) -> list[str]:
     """Return the paths that the seal at `path` lists as made, or those that an unfinished run may have made."""
     try:
-        with open(path, "rb") as file:
-            return [str(made) for made in json.load(file)["made"]]
+        return [str(made) for made in _document(path)["made"]]
     except (OSError, ValueError, TypeError, KeyError):
         return []
+
+
+def _document(path: str) -> Any:
+    """Return what the file at `path` says. Raises OSError; ValueError if it is no JSON."""
+    with open(path, "rb") as file:
+        try:
+            return json.load(file)
+        except RecursionError:
+            raise ValueError(f"{path} is no seal") from None
 
 
 def load(path: str) -> Seal | None:
     """Return the seal in the file `path`, or None where there is none that can be read."""
     try:
-        with open(path, "rb") as file:
-            document = json.load(file)
+        document = _document(path)
         if document["version"] != _VERSION:
             return None
         return Seal(
@@ -136,8 +143,7 @@ def check(path: str, uses: Mapping[str, str], imprints: Imprints) -> Verdict:
 def _why_none(path: str) -> str:
     """Return in words why there is no seal at `path` that can be read."""
     try:
-        with open(path, "rb") as file:
-            unfinished = json.load(file)["version"] == _UNFINISHED
+        unfinished = _document(path)["version"] == _UNFINISHED
     except FileNotFoundError:
         return "not made yet"
     except (OSError, ValueError, TypeError, KeyError):

@@ -89,6 +89,7 @@ class Workshop:
     folder: Path
     dodo: Path
     python: str = sys.executable
+    launcher: Path | None = None
     env: dict[str, str] = field(default_factory=environment)
 
     def __post_init__(self) -> None:
@@ -135,7 +136,8 @@ class Workshop:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command of one run."""
-        return [self.python, "-m", "doit", *arguments, f"configs={self.configs}", f"cache={self.cache}"]
+        doit = ["-P", str(self.launcher)] if self.launcher else ["-m", "doit"]
+        return [self.python, *doit, *arguments, f"configs={self.configs}", f"cache={self.cache}"]
 
     def start(self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start one run in a process group of its own, and do not wait for it."""

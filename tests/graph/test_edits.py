@@ -92,6 +92,12 @@ def same_size_and_time(path: Path, data: bytes) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def instead(path: Path, act: Callable[[], object]) -> None:
+    """Remove a file, and then do something."""
+    path.unlink()
+    act()
+
+
 def swap(link: Path, target: str) -> None:
     status = link.lstat()
     link.unlink()
@@ -106,7 +112,7 @@ EDITS: dict[str, tuple[Callable[[Workshop], object], list[str]]] = {
         SOURCE,
     ),
     "a binary is replaced by an equal file": (
-        lambda shop: [(shop.src / "hello").unlink(), shop.source("hello", program())],
+        lambda shop: instead(shop.src / "hello", lambda: shop.source("hello", program())),
         [],
     ),
     "a binary is touched": (lambda shop: (shop.src / "hello").touch(), []),
@@ -129,7 +135,7 @@ EDITS: dict[str, tuple[Callable[[Workshop], object], list[str]]] = {
         SOURCE,
     ),
     "a link in a folder becomes a copy": (
-        lambda shop: [(shop.src / "tree/to-a").unlink(), shop.source("tree/to-a", "a", 0o644)],
+        lambda shop: instead(shop.src / "tree/to-a", lambda: shop.source("tree/to-a", "a", 0o644)),
         SOURCE,
     ),
     "a folder has a file more": (
@@ -145,7 +151,7 @@ EDITS: dict[str, tuple[Callable[[Workshop], object], list[str]]] = {
         SOURCE,
     ),
     "a file became a folder of that name": (
-        lambda shop: [(shop.src / "tree/below/a").unlink(), shop.source("tree/below/a/x", "x")],
+        lambda shop: instead(shop.src / "tree/below/a", lambda: shop.source("tree/below/a/x", "x")),
         SOURCE,
     ),
     "a pattern matches one more": (

@@ -1,0 +1,75 @@
+"""Ctrl-C and SIGTERM: a run ends with their exit status, without a traceback, and with nothing half-made."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# How long a thread may take to put away what it has in hand, in seconds.
+_PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.002
+
+# The signal that ended this run, or 0.
+received = 0
+
+_at_work: set[threading.Thread] = set()
+
+
+class Interrupted(SystemExit):
+    """Raised in a thread that is to end: no error, and said by nobody."""
+
+
+def quietly() -> None:
+    """Let Ctrl-C end this process as SIGTERM does, at once and without a traceback; for all that makes nothing.
+
+    Whoever has set a handler of their own keeps it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def tidily() -> None:
+    """Let both signals end a run by an exception that puts away on its way what is half-made."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+
+
+def _end(number: int, _: object) -> NoReturn:
+    global received  # noqa: PLW0603  # a process receives signals, nothing smaller does
+    received = number
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def working() -> Iterator[None]:
+    """Mark that this thread makes something. Raises Interrupted once the run is to end."""
+    thread = threading.current_thread()
+    _at_work.add(thread)
+    try:
+        if received:
+            raise Interrupted
+        yield
+    finally:
+        _at_work.discard(thread)
+
+
+def end_threads() -> None:
+    """End the other threads that make something, and wait until they have put it away (`doit -n 4`)."""
+    others = _at_work - {threading.current_thread()}
+    if not others:
+        return
+    import ctypes  # only when a parallel run is interrupted
+
+    for thread in others:
+        raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        raise_in(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Interrupted))
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while others & _at_work and time.monotonic() < end:
+        time.sleep(_LOOK_SECONDS)

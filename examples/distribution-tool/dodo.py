@@ -1,0 +1,1 @@
+from scratchbuild.dodo import *

@@ -1,0 +1,9 @@
+#include <stdio.h>
+
+#include "protocol.h"
+
+int main(void)
+{
+    puts("client: " GREETING);
+    return 0;
+}

@@ -1,0 +1,9 @@
+#include <stdio.h>
+
+#include "protocol.h"
+
+int main(void)
+{
+    puts("server: " GREETING);
+    return 0;
+}

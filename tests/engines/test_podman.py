@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,7 @@ import pytest
 from scratchbuild.engines import find
 from scratchbuild.engines.podman import reference
 from scratchbuild.errors import ScratchbuildError
-from tests.engines.conftest import item, shell_archive
+from tests.engines.conftest import REPOSITORY, as_ordinary_user, item, shell_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +146,47 @@ def test_settings_that_podman_cannot_read_are_an_error(podman_environment: dict[
     settings.write_text("[broken")
     with pytest.raises(ScratchbuildError, match=r"podman info fails: .*containers\.conf"):
         find("podman", store="", environment=podman_environment | {"CONTAINERS_CONF": str(settings)})
+
+
+@pytest.mark.engine("runc", "unshare", "setpriv")
+def test_an_ordinary_user_has_a_podman_of_their_own(open_folder: str) -> None:
+    shell_archive(f"{open_folder}/image.tar", tags=(TAG,))
+    # A user without numbers in /etc/subuid has one number in the container, and all files are that one's.
+    texts = {
+        "containers.conf": '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
+        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n',
+        "storage.conf": f'[storage]\ndriver = "vfs"\nrootless_storage_path = "{open_folder}/graph"\n'
+        f'runroot = "{open_folder}/storage"\n[storage.options.vfs]\nignore_chown_errors = "true"\n',
+        "drive.py": f"""
+import os
+from scratchbuild.engines import find
+os.makedirs("{open_folder}/run", mode=0o700)
+engine = find("podman", store="", environment=os.environ)
+engine.load("{open_folder}/image.tar", ["{TAG}"])
+print(engine.where, engine.run("{TAG}", ["echo hello"], 30).stdout)
+""",
+    }
+    for name, text in texts.items():
+        with open(f"{open_folder}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": open_folder,
+        "PYTHONPATH": REPOSITORY,
+        "XDG_RUNTIME_DIR": f"{open_folder}/run",
+        "CONTAINERS_CONF": f"{open_folder}/containers.conf",
+        "CONTAINERS_STORAGE_CONF": f"{open_folder}/storage.conf",
+    }
+    command = as_ordinary_user([sys.executable, "-B", f"{open_folder}/drive.py"], open_folder)
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, cwd=open_folder, timeout=120
+        )
+    finally:
+        # What keeps the user's namespaces for the next podman.
+        with contextlib.suppress(OSError), open(f"{open_folder}/run/libpod/tmp/pause.pid", encoding="ascii") as file:
+            os.kill(int(file.read()), signal.SIGKILL)
+    assert done.stdout == f"{open_folder}/graph (rootless) b'hello\\n'\n", done
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def test_cache_that_is_a_file_is_told(project: Any, cache: str) -> None:
 def test_cache_that_cannot_be_made_is_told(project: Any, ordinary_user: Any) -> None:
     project.source("closed/x").parent.chmod(0o555)
     run = project.doit("build", cache="src/closed/cache", before=ordinary_user)
+    (project.src / "closed").chmod(0o755)
     assert run.err == (
         "error: cannot write in the cache src/closed/cache: permission denied\n"
         "  Choose another folder with cache=DIR, or make this one writable.\n"

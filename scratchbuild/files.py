@@ -155,10 +155,12 @@ def remove(path: str) -> None:
         return
 
 
-def sweep(folder: str) -> list[str]:
-    """Remove what killed writers left below `folder`; return the paths. Links are not followed."""
+def sweep(folder: str, *, deep: bool = True) -> list[str]:
+    """Remove what killed writers left below `folder`, or just in it; return the paths. Links are not followed."""
     swept = []
-    for parent, _, names in os.walk(folder):
+    for parent, directories, names in os.walk(folder):
+        if not deep:
+            directories.clear()
         for name in names:
             if name.endswith(".partial") and _PARTIAL.fullmatch(name):
                 path = os.path.join(parent, name)

@@ -32,7 +32,11 @@ def open_cache() -> None:
     """
     _stage.take_lock()
     project = _project.current()
-    files.sweep(project.cache)
+    # What is deeper down is swept by the stage that was cut short there, which runs again.
+    files.sweep(project.cache, deep=False)
+    for folder in built():
+        files.sweep(folder, deep=False)
+        files.sweep(os.path.join(folder, _stage.SEALS), deep=False)
     for folder in orphans():
         clean_folder(folder)
     if not project.images:

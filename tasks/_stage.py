@@ -221,6 +221,8 @@ def run(outcome: Outcome) -> None:
     take_lock()
     start = time.monotonic()
     os.makedirs(os.path.dirname(stage.seal), exist_ok=True)
+    if seal.unfinished(stage.seal):
+        files.sweep(stage.image.folder)
     before = seal.begin(stage.seal, stage.makes)
     origin = os.path.join(os.path.dirname(stage.seal), DEFINITION)
     if not os.path.exists(origin):

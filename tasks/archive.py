@@ -33,8 +33,8 @@ def make(image: Image, record: Record) -> None:
     config, manifest = image.file("config.json"), image.file("manifest.json")
     for path in (image.layer, config, manifest):
         record.depend(path)
-    docker_archive.write(
+    written = docker_archive.write(
         image.archive, layers=[image.layer], config=config, manifest=manifest, mtime=image.defined.created
     )
     record.confirm()
-    record.take(image.archive)
+    record.wrote(image.archive, written.size, written.fingerprint)

@@ -39,6 +39,6 @@ def make(image: Image, record: Record) -> None:
         record.depend(path)
         if entry is None or entry.kind == "directory":
             record.depend(path + "/")
-    layer.write(image.layer, entries, image.root, mtime=image.defined.created)
+    written = layer.write(image.layer, entries, image.root, mtime=image.defined.created)
     record.confirm()
-    record.take(image.layer)
+    record.wrote(image.layer, written.size, written.fingerprint)

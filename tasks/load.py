@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from scratchbuild.errors import ScratchbuildError
 from scratchbuild.tasks import _engine, _project
-from scratchbuild.tasks._stage import Stage, selected
+from scratchbuild.tasks._stage import Stage, outcomes, selected
 
 if TYPE_CHECKING:
+    from scratchbuild.engines import Engine
     from scratchbuild.state.record import Record
     from scratchbuild.tasks._project import Image
 
@@ -33,13 +34,15 @@ def stage(image: Image) -> Stage:
 def make(image: Image, record: Record) -> None:
     """Load the archive."""
     engine = _engine.of(image)
-    if engine.name == "sandbox" and not _engine.choice() and not wanted_by_verify(image):
+    if not asked_for(engine, image):
         raise ScratchbuildError(
             "no engine answers: " + "; ".join(engine.passed_over),
             where="load",
             mend=f"Start one of them. The archive is ready: {_project.shown(image.archive)}. "
             "`doit verify` runs it without any engine.",
         )
+    stage = outcomes[f"load:{image.name}"]
+    stage.reason = f"into {engine.name} at {engine.where}: {stage.reason}"
     record.depend(image.archive)
     engine.load(image.archive, image.defined.tags)
     held = {tag: engine.image_id(tag) for tag in image.defined.tags}
@@ -47,9 +50,13 @@ def make(image: Image, record: Record) -> None:
     record.write(image.file("load.json"), json.dumps(document, indent=2).encode() + b"\n")
 
 
-def wanted_by_verify(image: Image) -> bool:
-    """Return whether this run is to run the image too, which the sandbox can do where no engine is."""
-    return bool({"verify", f"verify:{image.name}"} & selected)
+def asked_for(engine: Engine, image: Image) -> bool:
+    """Return whether a person who gets this engine asked for it.
+
+    The sandbox stands in for the engines that do not answer only where the image is to run as well: for `load` alone
+    it would be a folder that nobody looks into.
+    """
+    return engine.name != "sandbox" or bool(_engine.choice() or {"verify", f"verify:{image.name}"} & selected)
 
 
 def missing(image: Image) -> str:
@@ -61,6 +68,8 @@ def missing(image: Image) -> str:
         with open(image.file("load.json"), "rb") as file:
             document = json.load(file)
         engine = _engine.of(image)
+        if not asked_for(engine, image):
+            return "no engine answers"
         if (document["engine"], document["where"]) != (engine.name, engine.where):
             return f"loaded into {document['engine']} at {document['where']}, now {engine.name} at {engine.where}"
         for tag, held in document["held"].items():

@@ -31,7 +31,11 @@ def make(image: Image, _: Record) -> None:
     tag = image.defined.tags[0]
     outcome = engine.run(tag, expected.arguments, expected.timeout)
     stage = _stage.outcomes[f"verify:{image.name}"]
-    stage.reason = shlex.join(engine.command(tag, expected.arguments))
+    stage.reason = (
+        "in the sandbox: " + shlex.join([tag, *expected.arguments])
+        if engine.name == "sandbox"
+        else shlex.join(engine.command(tag, expected.arguments))
+    )
     stage.shown.extend(printed(outcome.stdout) + printed(outcome.stderr))
     check(outcome, expected, f"{_project.shown(image.path)}: verify")
 

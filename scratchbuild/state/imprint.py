@@ -84,7 +84,8 @@ class Imprints:
     """Takes imprints; within one run no file is hashed twice unless it changed."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, StatKey], str] = {}
+        # By path and stat key, also one that is racy yet: in here nobody but this run writes to what it made.
+        self._known: dict[tuple[str, StatKey], Imprint] = {}
         self.hashed_bytes = 0
 
     def of(self, path: str, known: Imprint | None = None) -> Imprint:
@@ -107,18 +108,17 @@ class Imprints:
             return Imprint("unreadable")
         return Imprint("special")
 
-    def remember(self, path: str, imprint: Imprint) -> None:
-        """Spare `path` a later hash."""
-        if imprint.key:
-            self._known[path, imprint.key] = imprint.text
+    def remember(self, path: str, status: os.stat_result, imprint: Imprint) -> None:
+        """Spare `path` a later hash in this run, for as long as it is as in `status`."""
+        self._known[path, stat_key(status)] = imprint
 
     def _file(self, path: str, status: os.stat_result, known: Imprint | None) -> Imprint:
         key = stat_key(status)
         if known and known.key == key:
             return known
-        text = self._known.get((path, key))
-        if text:
-            return Imprint(text, key)
+        remembered = self._known.get((path, key))
+        if remembered:
+            return remembered
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             before = os.fstat(descriptor)
@@ -133,7 +133,8 @@ class Imprints:
         finally:
             os.close(descriptor)
         self.hashed_bytes += size
-        self.remember(path, imprint)
+        if stat_key(before) == stat_key(after):
+            self.remember(path, before, imprint)
         return imprint
 
     def _names(self, path: str, status: os.stat_result, known: Imprint | None) -> Imprint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from scratchbuild import files
+from scratchbuild import digest, files
 from scratchbuild.errors import ScratchbuildError, from_os_error
 from scratchbuild.root import Root, kind_of, stat_key
 from scratchbuild.state.imprint import (
@@ -109,10 +109,10 @@ class Record:
             changed = stat_key(os.fstat(descriptor)) != stat_key(before)
             text = file_text(before.st_mode, size, fingerprint, capability(descriptor))
             self.reads[source] = Imprint(text, None if changed else settled(before))
-            self.imprints.remember(source, self.reads[source])
-            self._made(target, file_text(mode, size, fingerprint, b""))
+            if not changed:
+                self.imprints.remember(source, before, self.reads[source])
             self.read_bytes += size
-            self.written_bytes += size
+            self.wrote(target, size, fingerprint)
         except OSError as error:
             raise from_os_error(error, f"copy {source} to {target}") from error
         finally:
@@ -127,20 +127,22 @@ class Record:
             files.write(target, data, mode)
         except OSError as error:
             raise from_os_error(error, f"write {target}") from error
-        self.written_bytes += len(data)
-        self.take(target)
+        self.wrote(target, len(data), digest.fingerprint(data))
 
     def take(self, target: str) -> None:
         """Note a target that was just made, as it is now."""
         self.makes[target] = self.imprints.of(target)
 
+    def wrote(self, target: str, size: int, fingerprint: str) -> None:
+        """Note a file that was just written, of `size` bytes whose XXH3-128 was taken on the way."""
+        status = os.lstat(target)
+        self.makes[target] = Imprint(file_text(status.st_mode, size, fingerprint, b""), settled(status))
+        self.imprints.remember(target, status, self.makes[target])
+        self.written_bytes += size
+
     def note(self, text: str) -> None:
         """Tell the person who builds something that is no error."""
         self.notes.append(text)
-
-    def _made(self, target: str, text: str) -> None:
-        self.makes[target] = Imprint(text, settled(os.lstat(target)))
-        self.imprints.remember(target, self.makes[target])
 
     def _hashed(self, path: str, descriptor: int, status: os.stat_result) -> Imprint:
         size, fingerprint = hash_descriptor(descriptor)
@@ -148,5 +150,6 @@ class Record:
         same = stat_key(os.fstat(descriptor)) == stat_key(status)
         text = file_text(status.st_mode, size, fingerprint, capability(descriptor))
         imprint = Imprint(text, settled(status) if same else None)
-        self.imprints.remember(path, imprint)
+        if same:
+            self.imprints.remember(path, status, imprint)
         return imprint

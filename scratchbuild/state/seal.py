@@ -8,6 +8,7 @@ clears away what it does not make this time.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scratchbuild import files
@@ -47,6 +48,14 @@ def begin(path: str, made: Iterable[str]) -> list[str]:
     paths = sorted({*listed(path), *made})
     files.write(path, json.dumps({"version": _UNFINISHED, "made": paths}, separators=(",", ":")).encode())
     return paths
+
+
+def unfinished(path: str) -> bool:
+    """Return whether the last run of the stage whose seal is at `path` was cut short, whatever did it."""
+    try:
+        return bool(_document(path)["version"] == _UNFINISHED)
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def listed(path: str) -> list[str]:
@@ -129,7 +138,6 @@ def check(path: str, uses: Mapping[str, str], imprints: Imprints) -> Verdict:
                 return Verdict(fresh=False, reason=whose + difference(name, known.text, imprint.text))
             refreshed |= imprint.key != known.key
             current[name] = imprint
-            imprints.remember(name, imprint)
         renewed.append(current)
     if refreshed:
         try:
@@ -142,13 +150,9 @@ def check(path: str, uses: Mapping[str, str], imprints: Imprints) -> Verdict:
 
 def _why_none(path: str) -> str:
     """Return in words why there is no seal at `path` that can be read."""
-    try:
-        unfinished = _document(path)["version"] == _UNFINISHED
-    except FileNotFoundError:
-        return "not made yet"
-    except (OSError, ValueError, TypeError, KeyError):
-        unfinished = False
-    return "its last run did not finish" if unfinished else "a damaged record"
+    if unfinished(path):
+        return "its last run did not finish"
+    return "a damaged record" if os.path.lexists(path) else "not made yet"
 
 
 def difference(path: str, before: str, after: str) -> str:

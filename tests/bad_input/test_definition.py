@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tarfile
 from typing import Any
 
 import pytest
@@ -195,6 +197,24 @@ def test_time_of_the_environment_counts_only_where_the_definition_says_none(proj
     project.define(HELLO + "created = 1970-01-01T00:00:00Z\n")
     assert project.doit("build", env={"SOURCE_DATE_EPOCH": "abc"}).err == ""
     project.assert_last_good()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "created"),
+    [(0, "1970-01-01T00:00:00Z"), (1750000000, "2025-06-15T15:06:40Z"), (99999999999, "5138-11-16T09:46:39Z")],
+)
+def test_time_of_the_environment_is_the_images_and_another_one_makes_it_anew(
+    project: Any, seconds: int, created: str
+) -> None:
+    for summary in ("", "nothing to rebuild"):
+        run = project.doit("build", env={"SOURCE_DATE_EPOCH": str(seconds)})
+        assert (run.status, run.err) == (0, "")
+        assert summary in run.out
+    config = json.loads((project.cache / "hello" / "config.json").read_bytes())
+    assert (config["created"], config["history"][0]["created"]) == (created, created)
+    for name in ("layer.tar", "hello.tar"):
+        with tarfile.open(project.cache / "hello" / name) as archive:
+            assert {member.mtime for member in archive} == {seconds}
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ def stage(entries: Sequence[Entry], folder: str, maker: Maker) -> None:
             elif entry.kind == "hardlink":
                 files.make_hardlink(folder + entry.link, path)
                 maker.take(path)
+                maker.take(folder + entry.link)  # it has one name more than when it was copied
             elif entry.source:
                 maker.copy(entry.source, path, entry.mode & 0o777 | 0o400)
             else:

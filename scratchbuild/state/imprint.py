@@ -3,7 +3,9 @@
     absent                            nothing is there
     directory                         a directory, whatever is in it
     link TEXT                         a symbolic link
-    file MODE SIZE XXH3 [CAPABILITY]  a regular file, and its security.capability if it has one
+    file MODE SIZE XXH3 [CAPABILITY] [inode=N]
+                                      a regular file; its security.capability if it has one, its inode if it has
+                                      several names: which of them are one file decides what is a hard link
     names MODE COUNT XXH3             a directory and the names in it (asked for as `PATH/`)
     special                           a FIFO, socket or device: never opened
     unreadable                        permission denied
@@ -55,10 +57,12 @@ def settled(status: os.stat_result) -> StatKey | None:
     return stat_key(status) if age > RACY_NANOSECONDS else None
 
 
-def file_text(mode: int, size: int, fingerprint: str, capability: bytes) -> str:
-    """Return the text of a regular file's imprint; `mode` may be a whole `st_mode`, `size` is in bytes."""
-    text = f"file {stat.S_IMODE(mode):04o} {size} {fingerprint}"
-    return f"{text} {capability.hex()}" if capability else text
+def file_text(status: os.stat_result, size: int, fingerprint: str, capability: bytes) -> str:
+    """Return the text of a regular file's imprint; `size` is in bytes."""
+    text = f"file {stat.S_IMODE(status.st_mode):04o} {size} {fingerprint}"
+    if capability:
+        text += f" {capability.hex()}"
+    return f"{text} inode={status.st_ino}" if status.st_nlink > 1 else text
 
 
 def names_text(mode: int, names: list[str]) -> str:
@@ -127,7 +131,7 @@ class Imprints:
             size, fingerprint = hash_descriptor(descriptor)
             after = os.fstat(descriptor)
             imprint = Imprint(
-                file_text(before.st_mode, size, fingerprint, capability(descriptor)),
+                file_text(before, size, fingerprint, capability(descriptor)),
                 settled(before) if stat_key(before) == stat_key(after) else None,
             )
         finally:

@@ -107,7 +107,7 @@ class Record:
                 raise ScratchbuildError(message)
             size, fingerprint = files.copy(descriptor, target, mode)
             changed = stat_key(os.fstat(descriptor)) != stat_key(before)
-            text = file_text(before.st_mode, size, fingerprint, capability(descriptor))
+            text = file_text(before, size, fingerprint, capability(descriptor))
             self.reads[source] = Imprint(text, None if changed else settled(before))
             if not changed:
                 self.imprints.remember(source, before, self.reads[source])
@@ -136,7 +136,7 @@ class Record:
     def wrote(self, target: str, size: int, fingerprint: str) -> None:
         """Note a file that was just written, of `size` bytes whose XXH3-128 was taken on the way."""
         status = os.lstat(target)
-        self.makes[target] = Imprint(file_text(status.st_mode, size, fingerprint, b""), settled(status))
+        self.makes[target] = Imprint(file_text(status, size, fingerprint, b""), settled(status))
         self.imprints.remember(target, status, self.makes[target])
         self.written_bytes += size
 
@@ -148,7 +148,7 @@ class Record:
         size, fingerprint = hash_descriptor(descriptor)
         self.read_bytes += size
         same = stat_key(os.fstat(descriptor)) == stat_key(status)
-        text = file_text(status.st_mode, size, fingerprint, capability(descriptor))
+        text = file_text(status, size, fingerprint, capability(descriptor))
         imprint = Imprint(text, settled(status) if same else None)
         if same:
             self.imprints.remember(path, status, imprint)

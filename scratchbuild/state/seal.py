@@ -166,5 +166,7 @@ def difference(path: str, before: str, after: str) -> str:
     if old[0] == "file":
         if old[2:4] == new[2:4] and old[1] != new[1]:
             return f"{path} had mode {old[1]}, has {new[1]}"
+        if old[1:4] == new[1:4]:
+            return f"{path} has other hard links or capabilities"
         return f"{path} changed"
     return f"{path} has other names in it"

@@ -145,14 +145,31 @@ def _put(partial: str, path: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file, link or whole directory; nothing happens when it is absent. Links are not followed."""
+    """Remove a file, link or whole directory, whatever the modes of the directories in it; links are not followed.
+
+    Nothing happens when it is absent. Raises OSError.
+    """
     try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
-        else:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
             os.unlink(path)
+            return
+        try:
+            shutil.rmtree(path)
+        except PermissionError:
+            _open_up(path)
+            shutil.rmtree(path)
     except FileNotFoundError:
         return
+
+
+def _open_up(folder: str) -> None:
+    """Let the owner into `folder` and all directories in it."""
+    waiting = [folder]
+    while waiting:
+        parent = waiting.pop()
+        os.chmod(parent, stat.S_IRWXU)
+        with os.scandir(parent) as entries:
+            waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def sweep(folder: str, *, deep: bool = True) -> list[str]:

@@ -22,10 +22,13 @@ def stage(image: Image) -> _stage.Stage:
     return _stage.Stage(image, "verify", make, reads=[image.file("load.json")], always=True)
 
 
-def make(image: Image, _: Record) -> None:
+def make(image: Image, record: Record) -> None:
     """Run the image, show what it printed, and compare."""
     import shlex
 
+    if not runs(image):
+        record.note("holds mere data (entrypoint = []): there is nothing to run")
+        return
     expected = image.defined.verify
     engine = _engine.of(image)
     tag = image.defined.tags[0]
@@ -38,6 +41,12 @@ def make(image: Image, _: Record) -> None:
     )
     stage.shown.extend(printed(outcome.stdout) + printed(outcome.stderr))
     check(outcome, expected, f"{_project.shown(image.path)}: verify")
+
+
+def runs(image: Image) -> bool:
+    """Return whether the image has a program; one of mere data says `entrypoint = []`."""
+    definition = image.defined
+    return definition.entrypoint is None or bool(definition.entrypoint or definition.cmd)
 
 
 def printed(output: bytes) -> list[str]:

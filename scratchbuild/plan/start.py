@@ -44,14 +44,16 @@ def check(definition: Definition, entries: Sequence[Entry], content: Callable[[s
     key = "cmd" if definition.cmd and not vector else "entrypoint"
     program = next(iter(vector or definition.cmd), None)
     try:
-        if program is None:
+        if program is not None:
+            search = dict(definition.env).get("PATH", DEFAULT_PATH)
+            found = _program(program, tree, entries, search, definition.workdir)
+            if found.reason not in {binary.key for binary in definition.binaries}:  # those are checked already
+                check_bytes(found.path, content(found.path), tree)
+        elif definition.entrypoint is None:
             raise ScratchbuildError(  # noqa: TRY301
-                "the image has nothing to run", mend='Name a program: entrypoint = ["/path/in/image"].'
+                "the image has nothing to run",
+                mend='Name a program: entrypoint = ["/path/in/image"]. Mere data? entrypoint = [].',
             )
-        search = dict(definition.env).get("PATH", DEFAULT_PATH)
-        found = _program(program, tree, entries, search, definition.workdir)
-        if found.reason not in {binary.key for binary in definition.binaries}:  # those are checked already
-            check_bytes(found.path, content(found.path), tree)
     except ScratchbuildError as error:
         errors.append(error.at(f"{definition.path}: {key}"))
     try:

@@ -75,10 +75,6 @@ ENTRYPOINTS = {
             "  Name the program in binaries instead of files: its libraries and their loader come with it.\n"
         ),
     ),
-    "none at all, and no command": (
-        "entrypoint = []\n",
-        'entrypoint: the image has nothing to run\n  Name a program: entrypoint = ["/path/in/image"].\n',
-    ),
     "a command alone that is not in the image": (
         'entrypoint = []\ncmd = ["prog"]\n',
         f'cmd: "prog" is not in the image\'s PATH ({SEARCHED})\n  Write its whole path.\n',
@@ -100,6 +96,20 @@ def test_program_without_the_right_to_run_is_told_with_its_mode(project: Any, en
         'error: configs/hello.toml: entrypoint: "/bin/hello" is not executable: its mode is 0644\n'
         '  Give it mode = "0755" where the definition packs it.\n',
     )
+
+
+def test_image_of_mere_data_has_to_say_so(project: Any) -> None:
+    data = 'files = [{ target = "/srv/data", content = "1" }]\n'
+    project.refuses(
+        data,
+        "error: configs/hello.toml: entrypoint: the image has nothing to run\n"
+        '  Name a program: entrypoint = ["/path/in/image"]. Mere data? entrypoint = [].\n',
+    )
+    project.define(data + "entrypoint = []\n")
+    run = project.doit("verify", "engine=sandbox")
+    assert (run.status, run.err) == (0, "")
+    assert "note: hello: holds mere data (entrypoint = []): there is nothing to run" in run.out
+    assert "Entrypoint" not in json.loads((project.cache / "hello" / "config.json").read_bytes()).get("config", {})
 
 
 STARTS = {

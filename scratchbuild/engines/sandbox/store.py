@@ -80,7 +80,7 @@ class Store:
                 yield folder
             finally:
                 if all(held.folder != folder for held in self._tags().values()):
-                    remove_tree(folder)
+                    files.remove(folder)
 
     def put(self, tags: Collection[str], image_id: str, folder: str) -> None:
         """Have all of `tags` mean the image in `folder`, which `fresh` gave; what no tag means any more goes.
@@ -137,7 +137,7 @@ class Store:
                     contextlib.suppress(BlockingIOError),
                     _lock(os.path.join(folder, _LOCK), fcntl.LOCK_EX | fcntl.LOCK_NB),
                 ):
-                    remove_tree(folder)
+                    files.remove(folder)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -158,25 +158,6 @@ def _lock(path: str, how: int) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def remove_tree(folder: str) -> None:
-    """Remove `folder`, also where the modes of directories in it forbid that; links are not followed.
-
-    Raises ScratchbuildError.
-    """
-    try:
-        waiting = [folder] if os.path.isdir(folder) and not os.path.islink(folder) else []
-        while waiting:
-            parent = waiting.pop()
-            os.chmod(parent, stat.S_IRWXU)
-            with os.scandir(parent) as entries:
-                waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        files.remove(folder)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise from_os_error(error, f"remove {folder}") from error
 
 
 def missing(tag: str) -> ScratchbuildError:

@@ -31,6 +31,7 @@ def open_cache() -> None:
     Raises ScratchbuildError when there is no definition at all: nobody asks for a build of nothing.
     """
     _stage.take_lock()
+    _users.records().read()  # whoever had the lock before may have made what other tasks need
     project = _project.current()
     # What is deeper down is swept by the stage that was cut short there, which runs again.
     files.sweep(project.cache, deep=False)

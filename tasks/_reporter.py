@@ -15,7 +15,7 @@ from doit.reporter import ConsoleReporter
 from scratchbuild import digest, files
 from scratchbuild.errors import ScratchbuildError, flatten
 from scratchbuild.report.console import Console, Summary
-from scratchbuild.tasks import _interrupt, _project, _stage
+from scratchbuild.tasks import _interrupt, _project, _stage, _users
 
 if TYPE_CHECKING:
     from doit.exceptions import BaseFail
@@ -59,11 +59,13 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
                 self._console.running(stage, image)
         else:
             self._started[task.name] = time.monotonic()
+            _users.records().forget(task.name)
 
     def add_success(self, task: Task) -> None:
         """Tell of a task that ended well."""
         outcome = _stage.outcomes.get(task.name)
         if outcome is None:
+            _users.records().keep(task.name)
             if task.actions and not task.name.startswith("_"):
                 seconds = time.monotonic() - self._started.get(task.name, time.monotonic())
                 self._console.ran("task", task.title(), seconds, "")
@@ -141,7 +143,9 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
 def join_by_path(tasks: dict[str, Task]) -> None:
     """Let a task wait for the one that makes its file, however each of them spells the path.
 
-    doit compares the texts of paths, so that `./hello`, `hello` and `/project/hello` were three files to it.
+    doit compares the texts of paths, so that `./hello`, `hello` and `/project/hello` were three files to it. What makes
+    files for images waits for the lock too, or two builds at once would write the same file; an image begins when all
+    that it packs is made.
     """
     makers = {os.path.abspath(target): task for task in tasks.values() for target in task.targets}
     for task in tasks.values():
@@ -149,3 +153,14 @@ def join_by_path(tasks: dict[str, Task]) -> None:
             maker = makers.get(os.path.abspath(path))
             if maker is not None and maker.name != task.name and maker.name not in task.task_dep:
                 task.task_dep.append(maker.name)
+    todo = []
+    for name, outcome in _stage.outcomes.items():
+        others = [other for other in tasks[name].task_dep if other not in _stage.own]
+        first = tasks[f"{_stage.STAGES[0]}:{outcome.stage.image.name}"]
+        first.task_dep.extend(other for other in others if other not in first.task_dep)
+        todo.extend(others)
+    while todo:
+        task = tasks[todo.pop()]
+        if task.name not in _stage.own and "_cache" not in task.task_dep:
+            todo.extend(task.task_dep)
+            task.task_dep.append("_cache")

@@ -8,8 +8,11 @@ records of a person's tasks in the cache, and a checker that compares files by s
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import json
 import os
+import threading
 from typing import Any
 
 import xxhash
@@ -35,11 +38,51 @@ class Sealed(dict[str, Any]):
 
 
 class Records(dict[str, Any]):
-    """doit's database: a task's name to its record."""
+    """doit's database: a task's name to its record.
 
-    def __init__(self, kept: dict[str, Any]) -> None:
-        super().__init__(kept)
-        self.kept = json.dumps(kept, sort_keys=True)
+    doit would write it when a run has ended. Here a record leaves the file before its task runs and is there again as
+    soon as the task has ended well: a killed run loses nothing, and no record outlives what it tells of.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self.read()
+
+    def read(self) -> None:
+        """Take what the file says; where it cannot be read, nothing is known and the tasks run again."""
+        kept = None
+        path = os.path.join(_project.current().cache, NAME)
+        with contextlib.suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:
+            kept = json.load(file)
+        found = kept if isinstance(kept, dict) else {}
+        self._kept = {task: record for task, record in found.items() if isinstance(record, dict)}
+        self.clear()
+        self.update(copy.deepcopy(self._kept))
+
+    def forget(self, task: str) -> None:
+        """Let the file know nothing of a task that is about to run."""
+        self._write({name: record for name, record in self._kept.items() if name != task})
+
+    def keep(self, task: str) -> None:
+        """Put the record of a task that ended well into the file."""
+        if task in self and task not in _stage.own:
+            self._write(self._kept | {task: copy.deepcopy(self[task])})
+
+    def keep_all(self) -> None:
+        """Let the file know all that is known."""
+        self._write(copy.deepcopy(dict(self)))
+
+    def _write(self, kept: dict[str, Any]) -> None:
+        with self._lock:
+            if kept == self._kept:
+                return
+            self._kept = kept
+            with contextlib.suppress(OSError):
+                os.makedirs(_project.current().cache, exist_ok=True)
+                data = json.dumps(kept, sort_keys=True).encode()
+                files.write(os.path.join(_project.current().cache, NAME), data)
 
     def __contains__(self, task: object) -> bool:
         return task in _stage.own or super().__contains__(task)
@@ -55,25 +98,24 @@ class Records(dict[str, Any]):
 _SEALED_RECORD = Sealed()
 
 
+@functools.cache
+def records() -> Records:
+    """Return the records of this run."""
+    return Records()
+
+
 class Codec:
     """doit's `codec_cls`: reads and writes the records of a person's own tasks, in the cache."""
 
     def decode(self, _: str) -> Records:
-        """Return the records; those that cannot be read are forgotten, and the tasks run again."""
-        with contextlib.suppress(OSError, ValueError):
-            with open(os.path.join(_project.current().cache, NAME), encoding="utf-8") as file:
-                kept = json.load(file)
-            if isinstance(kept, dict):
-                return Records({task: record for task, record in kept.items() if isinstance(record, dict)})
-        return Records({})
+        """Return the records."""
+        return records()
 
-    def encode(self, records: Records) -> str:
+    def encode(self, known: dict[str, Any]) -> str:
         """Write the records if they changed; return what doit writes itself, which is nothing."""
-        kept = json.dumps(records, sort_keys=True)
-        if kept != records.kept:
-            with contextlib.suppress(OSError):
-                os.makedirs(_project.current().cache, exist_ok=True)
-                files.write(os.path.join(_project.current().cache, NAME), kept.encode())
+        if known is not records():  # `doit forget --all` puts an empty one in its place
+            records().clear()
+        records().keep_all()
         return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tests.graph.conftest import program, settle
 
@@ -35,7 +35,7 @@ class Writer:
         self._thread = threading.Thread(target=self._write)
         self.versions = 0
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

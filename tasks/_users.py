@@ -62,7 +62,8 @@ class Records(dict[str, Any]):
         self.update(copy.deepcopy(self._kept))
 
     def forget(self, task: str) -> None:
-        """Let the file know nothing of a task that is about to run."""
+        """Know nothing of a task that is about to run, and let the file know nothing."""
+        self.pop(task, None)
         self._write({name: record for name, record in self._kept.items() if name != task})
 
     def keep(self, task: str) -> None:

@@ -135,7 +135,7 @@ def test_clean_removes_what_tasks_with_clean_made_and_they_run_again(project: Pr
     assert project.build()[:2] == OWN
     assert project.doit("forget", "compile").status == 0
     assert project.build() == ["compile"]
-    for arguments in (("forget", "--all"), ("forget",), ("reset-dep",), ("dumpdb",)):
+    for arguments in (("forget", "--all"), ("forget",), ("reset-dep",)):
         ended = project.doit(*arguments)
         assert "Traceback" not in ended.out + ended.err, arguments
 

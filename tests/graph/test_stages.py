@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -173,7 +174,7 @@ def test_the_image_id_of_the_last_line_is_the_configs_digest(shop: Workshop) -> 
     assert line.startswith(f"demo:v1  {sha256(config)[7:19]}  {size / 1000:.1f} kB  1 layer  ")
 
 
-@pytest.mark.engine("bwrap")
+@pytest.mark.engine("unshare")
 def test_9_and_10_load_and_verify_run_the_image(shop: Workshop) -> None:
     with (shop.configs / "demo.toml").open("a") as file:
         file.write('[verify]\nstdout = "hello\\n"\n')
@@ -184,6 +185,63 @@ def test_9_and_10_load_and_verify_run_the_image(shop: Workshop) -> None:
     assert json.loads((shop.image("demo") / "load.json").read_text())["engine"] == "sandbox"
     again = shop.doit("verify", "engine=sandbox")
     assert again.stages("demo") == ["verify"]
+    shutil.rmtree(shop.image("demo") / "sandbox")
+    lost = shop.doit("verify", "engine=sandbox")
+    assert lost.stages("demo") == ["load", "verify"]
+    assert lost.reasons["load:demo"].endswith("sandbox no longer has demo:v1")
+
+
+def test_a_build_needs_no_engine_and_load_says_what_is_missing(shop: Workshop) -> None:
+    for variables in (
+        {"DOCKER_HOST": "unix:///nowhere/docker.sock"},
+        {"DOCKER_CONTEXT": "nowhere"},
+        {"PATH": "/nowhere"},
+    ):
+        (shop.image("demo") / "config.json").unlink(missing_ok=True)
+        assert "config" in shop.build(env=variables).stages("demo")
+    ended = shop.doit("load", env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+    assert ended.status
+    assert "unix:///nowhere/docker.sock" in ended.err
+    assert "DOCKER_HOST" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_what_doit_would_forget_or_ignore_does_not_make_an_image_stale(shop: Workshop) -> None:
+    shop.build()
+    for command in ("ignore", "reset-dep", "forget"):
+        (shop.image("demo") / "demo-image.tar").write_bytes(b"not this")
+        assert shop.doit(command, "layer:demo").status == 0
+        assert shop.build().stages("demo") == ["layer"]
+        assert shop.build().ran == []
+
+
+def test_two_caches_know_nothing_of_each_other(shop: Workshop) -> None:
+    shop.build()
+    other = Workshop(shop.folder, shop.dodo)
+    command = ("build", f"cache={shop.folder}/second")
+    first = [*other.command("build")[:-1], command[1]]
+    env = environment(DOIT_FILE=str(shop.dodo))
+    assert run(first, env, shop.folder).stages("demo") == list(BUILT)
+    kept = (shop.src / "hello").read_bytes()
+    shop.source("hello", program("second\n"))
+    assert "binaries" in run(first, env, shop.folder).stages("demo")
+    assert (shop.folder / "second/demo/demo.tar").read_bytes() != shop.archive("demo").read_bytes()
+    shop.source("hello", kept)
+    assert shop.build().ran == []
+    assert "binaries" in run(first, env, shop.folder).stages("demo")
+    assert (shop.folder / "second/demo/demo.tar").read_bytes() == shop.archive("demo").read_bytes()
+
+
+def test_a_definition_with_another_name_is_another_image(shop: Workshop) -> None:
+    shop.build()
+    first = shop.archive("demo").read_bytes()
+    (shop.configs / "demo.toml").rename(shop.configs / "other.toml")
+    assert shop.build().stages("other") == list(BUILT)
+    assert not shop.image("demo").exists()
+    (shop.configs / "other.toml").rename(shop.configs / "demo.toml")
+    assert shop.build().stages("demo") == list(BUILT)
+    assert not shop.image("other").exists()
+    assert shop.archive("demo").read_bytes() == first
 
 
 def test_list_is_the_table_of_contents(shop: Workshop) -> None:
@@ -215,7 +273,10 @@ def test_help_of_a_task_says_what_it_does_and_what_one_may_type(shop: Workshop) 
     ended = shop.doit("help", "build")
     assert ended.status == 0
     assert "Make every image" in ended.out
-    assert "build:NAME" in ended.out
+    assert "doit build:NAME" in ended.out
+    assert "clean build:NAME" in ended.out
+    for variable in ("configs=", "cache=", "engine="):
+        assert variable in ended.out
 
 
 def test_info_tells_why_a_stage_would_run(shop: Workshop) -> None:

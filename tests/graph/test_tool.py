@@ -56,7 +56,7 @@ def test_code_that_makes_other_bytes_reaches_the_image(shop: Workshop) -> None:
     path = shop.dodo.parent / "scratchbuild/oci.py"
     text = path.read_text(encoding="utf-8")
     assert '"history"' in text
-    path.write_text(text.replace('"history"', '"History"'), encoding="utf-8")
+    path.write_text(text.replace('"history"', '"histories"'), encoding="utf-8")
     shop.build()
     assert shop.digests() != first
     path.write_text(text, encoding="utf-8")

@@ -38,7 +38,8 @@ def quietly() -> None:
 def tidily() -> None:
     """Let both signals end a run by an exception that puts away on its way what is half-made."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1), and jobs in the background of a script
+            signal.signal(number, _end)
 
 
 def _end(number: int, _: object) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -69,6 +70,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in mark.args:
             if shutil.which(name) is None:
                 unavailable(f"{name} is not installed: {_installs(name)}")
+
+
+def pytest_configure() -> None:
+    """Let what tests start be interrupted also where these tests were started in the background (`sh -c '... &'`)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Daemon:

@@ -1,4 +1,4 @@
-"""Writing: a file is whole or absent. Made beside its name, then put in its place; nobody else opens for writing."""
+"""Opening a file to read it safely; writing, by which a file is whole or absent: nobody else opens for writing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from scratchbuild.digest import Mapped, fingerprint
+from scratchbuild.errors import ScratchbuildError, from_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,43 @@ def partial_name(path: str) -> str:
     """Return a fresh name beside `path`, one that `sweep` would remove."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name[:200]}.{os.getpid()}-{next(_numbers)}.partial")
+
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFREG: "a regular file",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+def kind_of(mode: int) -> str:
+    """Return in words what a file of this `st_mode` is: `a FIFO`."""
+    return _KINDS.get(stat.S_IFMT(mode), "something unknown")
+
+
+@contextlib.contextmanager
+def opened(path: str, name: str = "") -> Iterator[tuple[int, os.stat_result]]:
+    """Yield the regular file `path`, open for reading, and what its status was then.
+
+    A last link is not followed and a FIFO not waited for. `name` is what a person calls the file, if not by its path.
+    Raises ScratchbuildError if it cannot be opened or is no regular file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise from_os_error(error, f"read {name or path}") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            message = f"cannot read {name or path}: it is {kind_of(status.st_mode)}"
+            raise ScratchbuildError(message)
+        yield descriptor, status
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

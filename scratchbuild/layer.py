@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scratchbuild import files, tar
 from scratchbuild.digest import Mapped, fingerprint
 from scratchbuild.errors import ScratchbuildError, from_os_error
-from scratchbuild.root import kind_of
+from scratchbuild.files import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

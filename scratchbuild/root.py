@@ -12,7 +12,9 @@ import posixpath
 import stat
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from scratchbuild import files
 from scratchbuild.errors import ScratchbuildError, from_os_error
+from scratchbuild.files import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,22 +106,6 @@ def stat_key(status: os.stat_result) -> StatKey:
         status.st_mtime_ns,
         status.st_ctime_ns,
     )
-
-
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFREG: "a regular file",
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a character device",
-    stat.S_IFBLK: "a block device",
-}
-
-
-def kind_of(mode: int) -> str:
-    """Return in words what a file of this `st_mode` is: `a FIFO`."""
-    return _KINDS.get(stat.S_IFMT(mode), "something unknown")
 
 
 def normal(path: str) -> str:
@@ -219,24 +205,15 @@ class Root:
             message = f"cannot read {path}: {kind}"
             raise ScratchbuildError(message)
         host = self.host(found.path)
-        try:
-            descriptor = os.open(host, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            raise from_os_error(error, f"read {path}") from error
-        try:
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                message = f"cannot read {path}: it is {kind_of(before.st_mode)}"
-                raise ScratchbuildError(message)
-            self._witness.read(host, descriptor, before)
-            yield Opened(descriptor, before.st_size)
+        with files.opened(host, path) as (descriptor, before):
+            try:
+                self._witness.read(host, descriptor, before)
+                yield Opened(descriptor, before.st_size)
+            except OSError as error:
+                raise from_os_error(error, f"read {path}") from error
             if stat_key(os.fstat(descriptor)) != stat_key(before):
                 message = f"{path} changed while it was being read"
                 raise ScratchbuildError(message, mend="Build again when nothing writes to it.")
-        except OSError as error:
-            raise from_os_error(error, f"read {path}") from error
-        finally:
-            os.close(descriptor)
 
     def read(self, path: str) -> bytes:
         """Return all bytes of the regular file that `path` leads to. Raises ScratchbuildError as `opened` does."""

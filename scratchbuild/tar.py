@@ -8,13 +8,11 @@ no access or change times.
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from scratchbuild.errors import ScratchbuildError, from_os_error
-from scratchbuild.files import copy_bytes
-from scratchbuild.root import kind_of
+from scratchbuild.errors import ScratchbuildError
+from scratchbuild.files import copy_bytes, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -260,17 +258,8 @@ class Writer:
         Links are not followed and a FIFO is not waited for. Raises as `add` does, and ScratchbuildError if `path` is no
         regular file or cannot be opened.
         """
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            raise from_os_error(error, f"read {path}") from error
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ScratchbuildError(f"cannot read {path}: it is {kind_of(status.st_mode)}")
+        with opened(path) as (descriptor, status):
             self.add(member._replace(size=status.st_size), descriptor)
-        finally:
-            os.close(descriptor)
 
     def finish(self) -> None:
         """Write what ends an archive: exactly two blocks of zeros. Raises OSError."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scratchbuild import tar, untar
 from scratchbuild.errors import ScratchbuildError, flatten, from_os_error, raise_all
+from scratchbuild.files import kind_of
 from scratchbuild.formats import documents, recognise
 from scratchbuild.formats.docker_archive import MANIFEST
-from scratchbuild.root import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scratchbuild import elf as elves
 from scratchbuild.errors import ScratchbuildError
+from scratchbuild.files import kind_of
 from scratchbuild.ldso.cache import Cache
-from scratchbuild.root import kind_of
 
 if TYPE_CHECKING:
     from scratchbuild.elf import Elf

@@ -8,8 +8,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from scratchbuild.errors import ScratchbuildError
+from scratchbuild.files import kind_of
 from scratchbuild.plan.place import LINK_MODE, check_link
-from scratchbuild.root import kind_of
 from scratchbuild.rootfs import Entry
 from scratchbuild.state.imprint import capability
 

@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from scratchbuild.errors import ScratchbuildError
-from scratchbuild.root import kind_of
+from scratchbuild.files import kind_of
 
 if TYPE_CHECKING:
     from scratchbuild.root import Resolved, Root

@@ -6,11 +6,11 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from scratchbuild.errors import ScratchbuildError, raise_all
+from scratchbuild.files import kind_of
 from scratchbuild.plan.accounts import identity
 from scratchbuild.plan.copied import Copied
 from scratchbuild.plan.existing import existing
 from scratchbuild.plan.globs import is_pattern, matches
-from scratchbuild.root import kind_of
 from scratchbuild.rootfs import Entry
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def read_text(path: str) -> str:
 def _read(descriptor: int, path: str) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        from scratchbuild.root import kind_of  # noqa: PLC0415 - only for a mistake
+        from scratchbuild.files import kind_of  # noqa: PLC0415 - only for a mistake
 
         raise ScratchbuildError(f"it is {kind_of(status.st_mode)}, not a definition", where=path)
     data = b""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from scratchbuild import digest, files
 from scratchbuild.errors import ScratchbuildError, from_os_error
-from scratchbuild.root import Root, kind_of, stat_key
+from scratchbuild.root import Root, stat_key
 from scratchbuild.state.imprint import (
     Imprint,
     Imprints,
@@ -69,16 +68,13 @@ class Record:
 
     def contents(self, path: str) -> bytes:
         """Return all bytes of a file that an earlier stage or a person made. Raises ScratchbuildError."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with files.opened(path) as (descriptor, status):
             try:
-                self.read(path, descriptor, os.fstat(descriptor))
+                self.read(path, descriptor, status)
                 with os.fdopen(os.dup(descriptor), "rb") as file:
                     return file.read()
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise from_os_error(error, f"read {path}") from error
+            except OSError as error:
+                raise from_os_error(error, f"read {path}") from error
 
     def depend(self, path: str) -> None:
         """Note `path` as it is now, links not followed, for a stage that is about to read it."""
@@ -96,16 +92,11 @@ class Record:
 
         The copy never shares an inode with its source.
         """
-        try:
-            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            raise from_os_error(error, f"read {source}") from error
-        try:
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                message = f"cannot copy {source}: it is {kind_of(before.st_mode)}"
-                raise ScratchbuildError(message)
-            size, fingerprint = files.copy(descriptor, target, mode)
+        with files.opened(source) as (descriptor, before):
+            try:
+                size, fingerprint = files.copy(descriptor, target, mode)
+            except OSError as error:
+                raise from_os_error(error, f"copy {source} to {target}") from error
             changed = stat_key(os.fstat(descriptor)) != stat_key(before)
             text = file_text(before, size, fingerprint, capability(descriptor))
             self.reads[source] = Imprint(text, None if changed else settled(before))
@@ -113,10 +104,6 @@ class Record:
                 self.imprints.remember(source, before, self.reads[source])
             self.read_bytes += size
             self.wrote(target, size, fingerprint)
-        except OSError as error:
-            raise from_os_error(error, f"copy {source} to {target}") from error
-        finally:
-            os.close(descriptor)
         if changed:
             message = f"{source} changed while it was being copied"
             raise ScratchbuildError(message, mend="Build again when nothing writes to it.")

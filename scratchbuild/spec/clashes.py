@@ -78,8 +78,9 @@ def check(definition: Definition) -> None:
 
 
 def _clash(definition: Definition, wanted: Wanted, other: Wanted) -> ScratchbuildError:
+    again = " again" if wanted.words == other.words else ""
     return ScratchbuildError(
-        f"{wanted.path} is {other.words} by {other.key}, so it cannot be {wanted.words}",
+        f"{wanted.path} is {other.words} by {other.key}, so it cannot be {wanted.words}{again}",
         where=f"{definition.path}: {wanted.key}",
         mend="Leave one of them out, or give it another path.",
     )

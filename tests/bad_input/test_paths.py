@@ -29,7 +29,8 @@ CLASHES = {
     "a file and its own content": (
         'files = [{ target = "/x", content = "1" }, { target = "/x", content = "2" }]\n',
         (
-            "files[1]: /x is a file with its own content by files[0], so it cannot be a file with its own content\n"
+            "files[1]: /x is a file with its own content by files[0], "
+            "so it cannot be a file with its own content again\n"
             "  Leave one of them out, or give it another path.\n"
         ),
     ),

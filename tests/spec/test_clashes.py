@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         ),
         (
             'binaries = [{ source = "/a", target = "/x" }, { source = "/a", target = "//x", mode = "0700" }]',
-            "binaries[1]: /x is the program /a by binaries[0], so it cannot be the program /a",
+            "binaries[1]: /x is the program /a by binaries[0], so it cannot be the program /a again",
         ),
         (
             'binaries = [{ source = "/a", target = "/x" }]\nfiles = [{ target = "/./x", content = "" }]',
@@ -40,7 +40,10 @@ if TYPE_CHECKING:
         ),
         (
             'files = [{ target = "/x", content = "a" }, { target = "/x", content = "b" }]',
-            "files[1]: /x is a file with its own content by files[0], so it cannot be a file with its own content",
+            (
+                "files[1]: /x is a file with its own content by files[0], "
+                "so it cannot be a file with its own content again"
+            ),
         ),
         (
             'files = [{ target = "/x", content = "a" }, { target = "/x/y/z", content = "b" }]',

@@ -48,11 +48,13 @@ def _real_pdb(name: str) -> Any:
 
 def main() -> int:
     """Run doit on the command line. Return its exit status: 0 to 3, see doit's documentation, "return codes"."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a run makes something, Ctrl-C needs no traceback
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as nohup(1) has it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until a run makes something, Ctrl-C needs no traceback
     metadata, debugger = ModuleType("importlib.metadata"), ModuleType("pdb")
     metadata.entry_points = entry_points  # type: ignore[attr-defined]
     debugger.__getattr__ = _real_pdb  # type: ignore[method-assign]
     stand_ins = {module.__name__: module for module in (metadata, debugger) if module.__name__ not in sys.modules}
+    sys.argv[0] = "doit"  # what its messages call it
     gc.disable()  # importing makes many objects and no garbage
     sys.modules.update(stand_ins)
     try:
@@ -62,7 +64,6 @@ def main() -> int:
             del sys.modules[name]
         gc.freeze()  # what is imported stays: no need to look through it again
         gc.enable()
-    DoitMain.BIN_NAME = "doit"
     return int(DoitMain().run(sys.argv[1:]) or 0)
 
 

@@ -22,6 +22,7 @@ _APT = {
     "buildah": "buildah",
     "busybox": "busybox-static",
     "bwrap": "bubblewrap",
+    "cc": "gcc gcc-multilib libc6-dev",
     "docker": "docker.io",
     "dockerd": "docker.io",
     "getcap": "libcap2-bin",

@@ -52,13 +52,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "configs" / "relative.toml").write_text(RELATIVE)
     (folder / "program" / "lib").mkdir(parents=True)
     (folder / "seven.c").write_text("int seven(void) { return 7; }\n")
-    (folder / "caller.c").write_text(
+    (folder / "program/caller.c").write_text(
         '#include <stdio.h>\nint seven(void);\nint main(void) { printf("%d\\n", seven()); return 0; }\n'
     )
     library = folder / "program/lib/libseven.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, folder / "seven.c"], check=True)
     rpath = "-Wl,-rpath,$ORIGIN/lib"
-    command = ["cc", "-o", folder / "program/caller", folder / "caller.c", f"-L{library.parent}", "-lseven", rpath]
+    caller = str(folder / "program/caller")
+    command = ["cc", "-o", caller, f"{caller}.c", f"-L{library.parent}", "-lseven", rpath]
     subprocess.run(command, check=True)
     return folder
 

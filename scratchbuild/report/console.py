@@ -90,9 +90,12 @@ class Console:
         return f"\x1b[{_CODES[name]}m{text}\x1b[0m" if self._colour and text else text
 
     def _fitted(self, text: str, used: int) -> str:
-        """Return a reason cut to what is left of a terminal's line; a pipe gets all of it."""
+        """Return a reason without its middle where it is too long for a terminal's line; a pipe gets all of it."""
         room = max(self._columns() - used, 10)
-        return text if len(text) <= room else "..." + text[3 - room :]
+        if len(text) <= room:
+            return text
+        head = (room - 3) // 2
+        return f"{text[:head]}...{text[head + 3 - room :]}"
 
     def _columns(self) -> int:
         """How long a line may be."""

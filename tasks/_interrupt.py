@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
@@ -36,7 +37,17 @@ def quietly() -> None:
 
 
 def tidily() -> None:
-    """Let both signals end a run by an exception that puts away on its way what is half-made."""
+    """Let both signals end a run by an exception that puts away on its way what is half-made.
+
+    Where it strikes in a callback, Python drops it and says so: then the stage in hand is finished first, in silence.
+    """
+    said = sys.unraisablehook
+
+    def unsaid(unraisable: sys.UnraisableHookArgs) -> None:
+        if not (received and issubclass(unraisable.exc_type, SystemExit)):
+            said(unraisable)
+
+    sys.unraisablehook = unsaid
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1), and jobs in the background of a script
             signal.signal(number, _end)
@@ -55,7 +66,7 @@ def working() -> Iterator[None]:
     _at_work.add(thread)
     try:
         if received:
-            raise Interrupted
+            raise Interrupted(128 + received)
         yield
     finally:
         _at_work.discard(thread)

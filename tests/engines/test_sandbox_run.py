@@ -74,9 +74,9 @@ def test_the_environment_is_the_images_and_nothing_of_the_machines(box: Box, mon
 
 @every_way
 def test_it_starts_in_the_working_directory_which_is_made_if_need_be(box: Box) -> None:
-    shell_archive(box.archive, WorkingDir="/work/here")
+    shell_archive(box.archive, WorkingDir="/srv/here")
     box.load()
-    assert box.run("pwd").stdout == "/work/here\n"
+    assert box.run("pwd").stdout == "/srv/here\n"
 
 
 @every_way

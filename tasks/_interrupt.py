@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# How long a thread may take to put away what it has in hand, in seconds.
+# How long a thread may take to finish what it has in hand, in seconds; the next run clears away what it leaves.
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.002
 
@@ -23,7 +23,10 @@ _at_work: set[threading.Thread] = set()
 
 
 class Interrupted(SystemExit):
-    """Raised in a thread that is to end: no error, and said by nobody."""
+    """Raised in a thread that is to end: no error, and said by nobody. doit hands it on with `status` as a text."""
+
+    def __init__(self, status: int | str) -> None:
+        super().__init__(int(status))
 
 
 def quietly() -> None:
@@ -73,15 +76,13 @@ def working() -> Iterator[None]:
 
 
 def end_threads() -> None:
-    """End the other threads that make something, and wait until they have put it away (`doit -n 4`)."""
-    others = _at_work - {threading.current_thread()}
-    if not others:
-        return
-    import ctypes  # only when a parallel run is interrupted
+    """Wait until the other threads have finished what they are making (`doit -n 4`); they begin nothing more.
 
-    for thread in others:
-        raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-        raise_in(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Interrupted))
+    They are not interrupted: an exception that strikes a thread from outside may strike it in the middle of an import,
+    and leave a lock behind that nobody lets go of.
+    """
     end = time.monotonic() + _PATIENCE_SECONDS
-    while others & _at_work and time.monotonic() < end:
+    while time.monotonic() < end:
+        if not any(thread.is_alive() for thread in _at_work - {threading.current_thread()}):
+            return
         time.sleep(_LOOK_SECONDS)

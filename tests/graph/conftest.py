@@ -141,9 +141,11 @@ class Workshop:
 
     def start(self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start one run in a process group of its own, and do not wait for it."""
+        # Such a run may be interrupted, and then coverage waits for a lock of its own that nobody gives back.
+        kept = {name: value for name, value in self.env.items() if not name.startswith("COVERAGE_")}
         return subprocess.Popen(
             self.command(*arguments),
-            env=self.env | {"DOIT_FILE": str(self.dodo)},
+            env=kept | {"DOIT_FILE": str(self.dodo)},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,

@@ -146,7 +146,7 @@ class Chaos:
         return self.any.choice([*usual, *usual, self.kill])()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_happened_a_build_is_a_clean_build(shop: Workshop, seed: int) -> None:
     chaos = Chaos(shop, seed)

@@ -121,7 +121,7 @@ def test_a_signal_while_doit_starts_gives_no_traceback(many: Workshop) -> None:
             out, err = process.communicate(timeout=20)
             assert process.returncode in {0, 1, 128 + number, -number}, (delay, out, err)
             # Before Python comes to the launcher, its own start may be interrupted.
-            assert b"Traceback" not in err or launcher.name.encode() not in err, (delay, err)
+            assert b"Traceback" not in err or b'_start.py", line' not in err or b"in main" not in err, (delay, err)
     many.build()
 
 

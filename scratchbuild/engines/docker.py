@@ -92,7 +92,8 @@ def _no_answer(message: str, where: str, environment: Mapping[str, str]) -> Scra
             where=where,
             mend="Join the group that owns the socket (usermod -aG docker USER, then log in again), or run as root.",
         )
-    if "context" in text and "not found" in text:
+    # Docker 20.10 says "does not exist", later ones "not found".
+    if "context" in text and ("not found" in text or "does not exist" in text):
         unset = f"unset {_CONTEXT}" if environment.get(_CONTEXT) else "docker context use default"
         return ScratchbuildError(
             "the client knows no such context",

@@ -94,11 +94,15 @@ def test_an_interrupted_build_ends_soon_and_leaves_nothing_half_made(
     many: Workshop, number: signal.Signals, status: int, threads: str
 ) -> None:
     wanted = many.clean_build()
+    struck = 0
     for lines in (1, 7, 20):
         many.doit("clean")
         process = start_and_wait(many, lines, "-n", threads, "build")
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=40)
+        if process.returncode == 0 and lines > 1:
+            continue  # on a busy machine the build may have ended before the signal came
+        struck += 1
         assert process.returncode == status, (out, err)
         assert b"Traceback" not in out + err
         assert number.name.encode() in err
@@ -106,6 +110,7 @@ def test_an_interrupted_build_ends_soon_and_leaves_nothing_half_made(
         assert partial(many) == []
         for path in many.cache.glob("*/*.tar"):
             assert sha256(path) == wanted[str(path.relative_to(many.cache))]
+    assert struck
     many.build()
     assert many.digests() == wanted
 

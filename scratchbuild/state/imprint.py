@@ -90,7 +90,6 @@ class Imprints:
     def __init__(self) -> None:
         # By path and stat key, also one that is racy yet: in here nobody but this run writes to what it made.
         self._known: dict[tuple[str, StatKey], Imprint] = {}
-        self.hashed_bytes = 0
 
     def of(self, path: str, known: Imprint | None = None) -> Imprint:
         """Return the imprint of `path` now, its last link not followed; with a `/` at its end, of the names in it.
@@ -136,7 +135,6 @@ class Imprints:
             )
         finally:
             os.close(descriptor)
-        self.hashed_bytes += size
         if stat_key(before) == stat_key(after):
             self.remember(path, before, imprint)
         return imprint

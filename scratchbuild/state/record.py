@@ -30,8 +30,6 @@ class Record:
         self.reads: dict[str, Imprint] = {}
         self.makes: dict[str, Imprint] = {}
         self.notes: list[str] = []
-        self.read_bytes = 0
-        self.written_bytes = 0
 
     def root(self, base: str = "/") -> Root:
         """Return a root whose every look is noted here."""
@@ -102,7 +100,6 @@ class Record:
             self.reads[source] = Imprint(text, None if changed else settled(before))
             if not changed:
                 self.imprints.remember(source, before, self.reads[source])
-            self.read_bytes += size
             self.wrote(target, size, fingerprint)
         if changed:
             message = f"{source} changed while it was being copied"
@@ -125,7 +122,6 @@ class Record:
         status = os.lstat(target)
         self.makes[target] = Imprint(file_text(status, size, fingerprint, b""), settled(status))
         self.imprints.remember(target, status, self.makes[target])
-        self.written_bytes += size
 
     def note(self, text: str) -> None:
         """Tell the person who builds something that is no error."""
@@ -133,7 +129,6 @@ class Record:
 
     def _hashed(self, path: str, descriptor: int, status: os.stat_result) -> Imprint:
         size, fingerprint = hash_descriptor(descriptor)
-        self.read_bytes += size
         same = stat_key(os.fstat(descriptor)) == stat_key(status)
         text = file_text(status, size, fingerprint, capability(descriptor))
         imprint = Imprint(text, settled(status) if same else None)
